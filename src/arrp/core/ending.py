@@ -1,0 +1,219 @@
+"""How a hold is kept, confirmed, cut and ended. The holder's commit order decides every race.
+
+Law and core are two words: `wanted` is what law and wish still cover, `amount` what the core still
+blocks. A fact says both; what is blocked beyond its end is held without basis, and alarmed (R-47).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from arrp.core.answers import Held, Released
+from arrp.core.book import Book
+from arrp.core.coins import Coins
+from arrp.core.events import Intent, Keep, Verb, Withdraw
+from arrp.core.hold import Hold
+from arrp.core.money import Amount
+from arrp.core.request import Reason, Request
+from arrp.core.starting import empty, may_hold, starting
+from arrp.core.stating import account_of, book_of, claim_of, finish, state_hold, write_book
+from arrp.core.step import CoreAnswer, Step
+
+# Why a hold ended by its own clock; anything else is a release.
+LAPSES = frozenset({Reason.NOT_KEPT, Reason.NOT_DECIDED, Reason.LAPSED})
+
+
+def keep(step: Step, request: Request, said: Keep) -> None:
+    """R-43: the requester's allocation. A Keep that comes after the end changes nothing: the end was told."""
+    hold = request.hold
+    if hold is None or not hold.in_force:
+        return
+    kept = Amount(min(said.amount.minor, hold.wanted.minor), hold.wanted.asset)
+    state_hold(step, request, "HoldKept", hold.moved("HoldKept", kept=kept))
+    confirm(step, step.case.request(request.id))
+    if said.rest_free:
+        cut(step, step.case.request(request.id), kept.minor, Reason.NOT_KEPT)
+
+
+def confirm(step: Step, request: Request) -> None:
+    """R-43: confirmed = kept and decided, in either order."""
+    hold = request.hold
+    if hold is None or hold.state != "provisional" or not hold.decided or hold.kept is None or hold.kept.minor == 0:
+        return
+    state_hold(step, request, "HoldConfirmed", hold.moved("HoldConfirmed", decide_by=None))
+
+
+def withdraw(step: Step, request: Request, said: Withdraw) -> None:
+    """R-47: withdrawing ends the wish and releases, unless the basis is by then an order."""
+    hold = request.hold
+    if hold is not None and hold.state == "secured":
+        step.anomaly("withdrawn-but-secured", "withdrawn, but an order of this country holds the money", request.id)
+    elif hold is None or hold.is_over:
+        finish(step, request, Reason.WITHDRAWN)
+    elif hold.in_force:
+        end(step, request, Reason.WITHDRAWN)
+
+
+def cut(step: Step, request: Request, to: int, why: str) -> None:
+    """Hold at most `to` from now on (a wanted end). The core is asked; a second fact follows its answer."""
+    hold = request.hold
+    if hold is None or not hold.in_force or to >= hold.wanted.minor:
+        return
+    if to <= 0:
+        end(step, request, why)
+        return
+    wanted = Amount(to, hold.wanted.asset)
+    kept = min(hold.kept, wanted) if hold.kept is not None else None
+    state_hold(step, request, "HoldReduced", hold.moved("HoldReduced", wanted=wanted, kept=kept, why=why), why)
+    unblock(step, step.case.request(request.id), to, why)
+
+
+def end(step: Step, request: Request, why: str) -> None:
+    """R-47: the hold ends now in law; who stands next takes the coins over, the rest is let go."""
+    hold = request.hold
+    if hold is None or not hold.in_force:
+        return
+    ending = hold.moved("HoldEnding", wanted=Amount(0, hold.wanted.asset), why=why)
+    state_hold(step, request, "HoldEnding", ending, why)
+    take_over(step, step.case.request(request.id))
+    unblock(step, step.case.request(request.id), 0, why)
+
+
+# --- the core's blocks -----------------------------------------------------------------------------------
+
+
+def shared(step: Step, request: str, ref: str) -> int:
+    """What other requests' holds have in the core's block `ref`."""
+    return sum(book.block(ref).amount for book in step.case.books.values() if book.request != request)
+
+
+def unblock(step: Step, request: Request, to: int, why: str) -> None:
+    """Ask the core to lower this hold's blocks until `to` is left, the newest block first."""
+    book = book_of(step, request.id)
+    excess = book.blocked - to
+    account_ref = account_of(step, request)
+    for block in reversed(book.blocks):
+        part = min(excess, block.amount)
+        excess -= part
+        if part > 0:
+            left = shared(step, request.id, block.ref) + block.amount - part
+            ref = step.new_id("release", request.id, block.ref, step.because, str(left))
+            intent = Intent(ref, Verb.RELEASE, request.id, block.ref, left, None, why, account_ref)
+            step.note("Intended", intent, request.id)
+    if not book.blocks:
+        _restate(step, request)
+
+
+def released(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> None:
+    """The core let go: the highest-numbered coins are unpinned first, and let go in our terms too."""
+    answer = given.answer
+    if not isinstance(answer, Released):
+        step.escalate(f"core refuses release {intent.ref}", "operator", request.id)
+        return
+    book = book_of(step, request.id)
+    block = book.block(intent.block)
+    left = max(0, answer.amount - shared(step, request.id, intent.block))
+    stay = block.coins.lowest(left)
+    book = book.with_block(block.ref, left, stay, answer.sequence)
+    write_book(step, replace(book, let_go=book.let_go | (block.coins - stay)))
+    _restate(step, request)
+
+
+def _restate(step: Step, request: Request) -> None:
+    """State the hold as the core now has it; an ending hold with nothing blocked has ended."""
+    hold = step.case.request(request.id).hold
+    assert hold is not None
+    blocked = Amount(book_of(step, request.id).blocked, hold.amount.asset)
+    now = replace(hold, amount=blocked, claim=claim_of(request, blocked.minor))
+    if hold.state != "ending":
+        state_hold(step, request, "HoldReduced", now, hold.why)
+    elif blocked.minor == 0:
+        kind = "HoldLapsed" if hold.why in LAPSES else "HoldReleased"
+        state_hold(step, request, kind, now.moved(kind, ended_at=step.now), hold.why)
+        finish(step, request, hold.why or "")
+
+
+def extend_blocks(step: Step, request: Request, until: datetime) -> None:
+    """The core's own end must not come before the law's: tell it the new one (R-47)."""
+    for block in book_of(step, request.id).blocks:
+        ref = step.new_id("extend", block.ref, until.isoformat())
+        intent = Intent(ref, Verb.EXTEND, request.id, block.ref, block.amount, until, "",
+                        account_of(step, request))
+        step.note("Intended", intent, request.id)
+
+
+def extended(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> None:
+    if not isinstance(given.answer, Held):
+        step.escalate(f"core refuses extension {intent.ref}", "operator", request.id)
+
+
+# --- the next in line --------------------------------------------------------------------------------------
+
+
+def take_over(step: Step, ended: Request) -> None:
+    """R-46: in the commit in which a hold ends otherwise than by return, requests that stand for the
+    same coins take them over with the core's block as it is: nothing is free in between."""
+    for other in step.case.standing:
+        book = step.case.books.get(other.id)
+        mine = other.hold is None or other.hold.in_force
+        if other.id == ended.id or book is None or not book.is_read or not mine or not may_hold(step, other):
+            continue
+        cap = other.keep.minor if other.keep is not None else other.body.asked.minor
+        coins = (book.here & book_of(step, ended.id).pins).lowest(max(0, cap - book.blocked))
+        if coins.count:
+            _hand_on(step, ended, other, coins)
+
+
+def _hand_on(step: Step, ended: Request, other: Request, coins: Coins) -> None:
+    mine, book = _move_blocks(book_of(step, ended.id), book_of(step, other.id), coins)
+    write_book(step, mine)
+    write_book(step, book)
+    if other.hold is None:
+        started = starting(step, other, empty(step, other), coins.count)
+        state_hold(step, other, "HoldPlaced", started, "TAKEN_OVER")
+    else:
+        held = Amount(book.blocked, other.hold.amount.asset)
+        raised = other.hold.moved("HoldRaised", amount=held, wanted=held, claim=claim_of(other, held.minor))
+        state_hold(step, other, "HoldRaised", raised, "TAKEN_OVER")
+    confirm(step, step.case.request(other.id))
+
+
+def _move_blocks(mine: Book, book: Book, coins: Coins) -> tuple[Book, Book]:
+    """Pinned coins change hands on paper; the core's blocks stay as they are."""
+    for block in mine.blocks:
+        moving, has = block.coins & coins, book.block(block.ref)
+        if moving.count:
+            mine = mine.with_block(block.ref, block.amount - moving.count, block.coins - moving, mine.as_of)
+            book = book.with_block(block.ref, has.amount + moving.count, has.coins | moving, mine.as_of)
+    return mine, book
+
+
+# --- time ------------------------------------------------------------------------------------------------------
+
+
+def clocks(step: Step) -> None:
+    """R-42: every hold whose time has come ends or shrinks by itself."""
+    for request in tuple(step.case.requests.values()):
+        hold = request.hold
+        if request.side == "requested" and hold is not None and hold.in_force and hold.holder == step.me:
+            _clock(step, request, hold)
+
+
+def _clock(step: Step, request: Request, hold: Hold) -> None:
+    if hold.state == "secured":
+        if hold.review_at is not None and step.now >= hold.review_at:
+            step.escalate(f"review {hold.id} {hold.review_at:%Y-%m-%d}", "prosecutor", request.id)
+    elif not hold.decided and hold.decide_by is not None and step.now >= hold.decide_by:
+        end(step, request, Reason.NOT_DECIDED)
+    elif hold.until is not None and step.now >= hold.until:
+        end(step, request, Reason.LAPSED)
+    elif not hold.is_kept and hold.keep_by is not None and step.now >= hold.keep_by:
+        cut(step, request, hold.kept.minor if hold.kept is not None else 0, Reason.NOT_KEPT)
+
+
+def due(request: Request, me: str) -> datetime | None:
+    """When time next changes a hold of ours."""
+    hold = request.hold
+    return hold.deadline if hold is not None and hold.holder == me and request.side == "requested" else None
+

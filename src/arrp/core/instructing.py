@@ -1,0 +1,188 @@
+"""The authority in the middle: it owns the decision, its institution owns the hold.
+
+It restates each fact of the institution in its own conversation (`rests_on` = hash of that act) and
+passes keeps and withdrawals down by itself. Same money, one hold id, never added up (R-54).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from arrp.core.deadline import Basis, Power
+from arrp.core.errors import Refused
+from arrp.core.events import (
+    HOLD_FACTS,
+    RETURN_FACTS,
+    Answered,
+    Decide,
+    Event,
+    HoldStated,
+    LegsStated,
+    ObjectionStated,
+    ReturnStated,
+)
+from arrp.core.mandate import check_mandate
+from arrp.core.policy import Participant, Tally, beyond_policy
+from arrp.core.request import Asked, Leg, Request
+from arrp.core.step import Command, Heard, Step, draft_of
+
+# What goes down by itself, and what comes up restated. Anything else is an officer's act.
+DOWN = frozenset({"Keep", "Withdraw", "Release", "NamePayee", "MoneyReturned", "MoreGiven", "Object"})
+UP = frozenset({*HOLD_FACTS, *RETURN_FACTS, "MovedOn", "ObjectionRaised", "ObjectionDecided", "RequestRefused",
+                "RequestEnded"})
+
+
+def receive(step: Step, request: Request, tally: Tally) -> None:
+    """R-17, R-54: instruct the holder at once where policy, law and a standing mandate allow."""
+    step.note("RequestReceived", Answered(request.terms), request.id)
+    why = _not_at_once(step, request, tally)
+    if why:
+        step.escalate(f"decide {request.id}", why, request.id)
+        return
+    instruct(step, request)
+
+
+def _not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
+    holder, power = _holder(step, request), step.rules.own_power()
+    if holder is None:
+        return "no institution in the directory is ours to instruct for this account"
+    if power is None or power.provisional_hours_max == 0:
+        return "no adopted law allows an instruction before an officer decided"
+    if _standing(step, request.body) is None:
+        return "no standing mandate covers an instruction"
+    requester = step.rules.participant(request.peer)
+    return beyond_policy(step.rules.policy, requester, request.body, tally, not request.by_officers)
+
+
+def _holder(step: Step, request: Request) -> Participant | None:
+    holder = step.rules.answering_for(request.body.institution)
+    return holder if holder is not None and holder.id in step.rules.me.instructs else None
+
+
+def _standing(step: Step, body: Asked) -> str | None:
+    for act_hash, mandate in step.rules.standing:
+        try:
+            check_mandate(mandate, replace(body, hops=0), step.rules.me.country, 0, step.now)
+        except Refused:
+            continue
+        return act_hash
+    return None
+
+
+def instruct(step: Step, request: Request) -> None:
+    holder, mandate = _holder(step, request), _standing(step, request.body)
+    assert holder is not None
+    assert request.not_after is not None
+    body = replace(instruction(step, request), mandate_act=mandate)
+    step.ask(step.new_id("instruct", request.id), holder.id, body, request.not_after)
+
+
+def instruction(step: Step, request: Request) -> Asked:
+    """The body of the instruction that executes `request`, on our own power."""
+    return replace(request.body, instructs=request.id, pursues=None, basis=basis(step), mandate_act=None)
+
+
+def basis(step: Step) -> Basis | None:
+    power = step.rules.own_power()
+    return Basis(power.id, power.country, power.article, step.rules.me.name) if power else None
+
+
+def decide(step: Step, command: Command) -> None:
+    """An officer decides. With an instruction out, the decision goes down as a signed `Decide`;
+    accepting without one drafts the instruction itself, which then carries the decision (R-54)."""
+    said: Decide = command.body
+    request = step.case.request(command.request or "")
+    if not request.is_open or request.side != "requested":
+        raise Refused(f"request {request.id} is {request.answer}: there is nothing to decide", rule="R-31")
+    down = step.case.instruction_of(request.id)
+    if down is not None:
+        to, about, kind = down.peer, down.id, "Decide"
+    elif said.accepted and step.rules.me.kind == "authority":
+        _draft_instruction(step, command, request, said)
+        return
+    else:
+        to, about, kind = step.me, request.id, "Decide"
+    step.draft(command, draft_of(step, replace(command, request=about), kind, to, request.not_after))
+
+
+def _draft_instruction(step: Step, command: Command, request: Request, said: Decide) -> None:
+    holder = _holder(step, request)
+    if holder is None:
+        raise Refused(
+            f"{request.body.institution} is not ours to instruct: refuse with NOT_COMPETENT, or name who can",
+            rule="R-18",
+        )
+    body = replace(instruction(step, request), basis=said.basis or basis(step), until=said.until)
+    about = step.new_id("instruct", request.id)
+    step.draft(command, draft_of(step, replace(command, request=about, body=body), "Request", holder.id,
+                                 request.not_after))
+
+
+def decided(step: Step, event: Event) -> None:
+    """Our decision left: it is our answer to the requester, set once."""
+    down = step.case.request(event.request or "")
+    up = step.case.requests.get(down.body.instructs or "")
+    if up is None or not up.is_open:
+        return
+    said: Decide = event.body
+    kind = "RequestAccepted" if said.accepted else "RequestRefused"
+    terms = up.terms if said.accepted else _let_go(up)
+    step.tell(kind, Answered(terms, reason=said.reason, basis=said.basis, until=said.until), up)
+
+
+def _let_go(request: Request):  # type: ignore[no-untyped-def]
+    terms = request.terms
+    return replace(terms, pending=0, let_go=terms.let_go + terms.pending)
+
+
+def instructed(step: Step, event: Event) -> None:
+    """An instruction that carries the decision left: answer the requester."""
+    body: Asked = event.body
+    up = step.case.requests.get(body.instructs or "")
+    if up is not None and body.until is not None and up.is_open:
+        step.tell("RequestAccepted", Answered(up.terms, basis=body.basis, until=body.until), up)
+
+
+# --- relay ---------------------------------------------------------------------------------------------
+
+
+def relay_up(step: Step, heard: Heard) -> None:
+    """R-54: restate a fact of the institution in the conversation with who asked us."""
+    down = step.case.requests.get(heard.request)
+    up = step.case.requests.get(down.body.instructs or "") if down else None
+    if up is None or heard.kind not in UP:
+        return
+    if heard.kind in ("RequestRefused", "RequestEnded") and not up.is_open:
+        return
+    step.tell(heard.kind, restated(step, heard, up), up)
+
+
+def restated(step: Step, heard: Heard, up: Request) -> Any:
+    """The same fact, resting on the institution's act, with what its reader may see (R-62)."""
+    body = heard.body
+    if isinstance(body, HoldStated | ReturnStated):
+        return replace(body, hold=replace(body.hold, request=up.id), rests_on=heard.id)
+    if isinstance(body, LegsStated):
+        legs = tuple(_onward(leg, up, step.rules.own_power()) for leg in body.legs)
+        return replace(body, legs=legs, rests_on=heard.id)
+    if isinstance(body, ObjectionStated | Answered):
+        return replace(body, rests_on=heard.id)
+    raise AssertionError(f"no way to restate {heard.kind}")
+
+
+def _onward(leg: Leg, up: Request, power: Power | None) -> Leg:
+    """R-53: the law says who may be told where the money went; unknown law tells no account."""
+    onward = power.onward if power else "ask"
+    told = replace(leg, request=up.id, onward=onward)
+    return told if onward == "free" else replace(told, ref="", account="", name="", institution="")
+
+
+def relay_down(step: Step, heard: Heard) -> bool:
+    """Pass what the requester wishes on to the holder. False when there is nobody to pass it to."""
+    down = step.case.instruction_of(heard.request)
+    if down is None or heard.kind not in DOWN:
+        return False
+    if down.is_open or heard.kind == "MoneyReturned":
+        step.tell(heard.kind, heard.body, down)
+    return True

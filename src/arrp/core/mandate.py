@@ -1,0 +1,81 @@
+"""Mandates: what officers allow the node to do alone, in this case or standing, signed by two.
+
+A mandate is itself an act; its bytes travel with the first request to each peer, and the receiver
+enforces what it sees (R-15). The `Loss` act travels with it: what was lost, without any person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from arrp.core.errors import Refused
+from arrp.core.money import Amount
+from arrp.core.request import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """`loss` is null in a standing mandate. `countries` empty = any. Σ claims under it ≤ `total`."""
+
+    loss: str | None
+    total: Amount
+    per_request: Amount
+    hops_max: int
+    countries: tuple[str, ...]
+    asks: tuple[str, ...]
+    crimes: tuple[str, ...]
+    valid_from: datetime
+    valid_until: datetime
+    night_approvals: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LossAct:
+    """The loss without a person: salted commitments to its payments and to the return account."""
+
+    loss: str
+    stated_by: str
+    total: Amount
+    payments: tuple[str, ...]
+    return_account: str
+
+
+def check_mandate(mandate: Mandate, body: Asked, country: str, used: int, now: datetime) -> None:
+    """R-15: what the mandate allows. `used` = Σ claims already asked under it. Raises Refused."""
+    limits = [
+        (mandate.valid_from <= now < mandate.valid_until, f"it is valid until {mandate.valid_until:%Y-%m-%dT%H:%M}Z"),
+        (mandate.loss in (None, body.loss), f"it is for loss {mandate.loss}"),
+        (body.ask.value in mandate.asks, f"it allows {', '.join(mandate.asks)}"),
+        (not mandate.crimes or body.crime in mandate.crimes, f"it covers {', '.join(mandate.crimes)}"),
+        (not mandate.countries or country in mandate.countries, f"it covers {', '.join(mandate.countries)}"),
+        (body.hops <= mandate.hops_max, f"it follows {mandate.hops_max} hops"),
+        (body.claim.asset == mandate.total.asset, f"it counts in {mandate.total.asset}"),
+        (body.claim.minor <= mandate.per_request.minor, f"it allows {mandate.per_request} per request"),
+        (used + body.claim.minor <= mandate.total.minor, f"of its {mandate.total}, {used} units are used"),
+    ]
+    for holds, limit in limits:
+        if not holds:
+            raise Refused(
+                f"the mandate does not cover {body.ask} of {body.claim} in {country}: {limit}. "
+                "Have two officers approve this request itself.",
+                rule="R-15",
+                code="beyond-mandate",
+            )
+
+
+def check_loss(loss: LossAct, body: Asked, used: int) -> None:
+    """R-14: Σ claims asked of one receiver for a loss ≤ its total. Raises Refused."""
+    if loss.loss != body.loss or loss.stated_by != body.stated_by:
+        raise Refused(f"the loss act is for {loss.loss}, the request for {body.loss}", rule="R-14", code="wrong-loss")
+    if body.instructs or body.pursues:
+        used = 0  # moved money is the same loss asked again further on: each act is bounded by the total
+    if loss.total.asset != body.claim.asset or used + body.claim.minor > loss.total.minor:
+        raise Refused(
+            f"{body.claim} on top of {used} units already asked is more than the loss of {loss.total}. "
+            "Withdraw a request first, or ask for less.",
+            rule="R-14",
+            code="beyond-loss",
+        )
+
+

@@ -1,0 +1,113 @@
+"""What the account's ledger says about every request that stands there (R-45, R-52).
+
+A trace is standing: each reading is as of the ledger's own booking sequence, legs only grow, and a
+hold that covers more than what is traced here is cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from arrp.core.answers import Found
+from arrp.core.book import Spent
+from arrp.core.case import Case
+from arrp.core.coins import Coins
+from arrp.core.ending import cut
+from arrp.core.events import Intent, LegsStated, Verb
+from arrp.core.ledger import Ledger, Part, Transfer
+from arrp.core.money import Amount
+from arrp.core.policy import Rules
+from arrp.core.request import Leg, Reason, Request
+from arrp.core.stating import book_of, claim_of, others_pins, terms_of, write_book
+from arrp.core.step import CoreAnswer, Followed, Step, digest
+
+
+def find(step: Step, request: Request) -> None:
+    """Ask the core for the account, the credit, what is free, and the ledger."""
+    step.note("Intended", Intent(step.new_id("find", request.id, step.because), Verb.FIND, request.id), request.id)
+
+
+def read_ledger(step: Step, given: CoreAnswer) -> None:
+    """Re-read the books of every open request from the account's ledger, where it can be read."""
+    found = given.answer
+    if not isinstance(found, Found) or found.ledger is None or given.follow is None:
+        return
+    pins = [pin for book in step.case.books.values() for pin in book.stretches()]
+    followed = given.follow(found.ledger.transfers, found.ledger.opening, pins)
+    for request in step.case.standing:
+        if request.id in step.case.located:
+            _reread(step, request, found.ledger, followed)
+
+
+def _reread(step: Step, request: Request, ledger: Ledger, followed: Followed) -> None:
+    before = book_of(step, request.id)
+    coins, parts = traced(step, request, followed)
+    parts = [part for part in parts if (part.took - before.returned).count]
+    at = {(transfer.ref, transfer.incoming): transfer for transfer in ledger.transfers}
+    legs = tuple(_leg(request, part, at[part.ref, False]) for part in parts)
+    spent = tuple(Spent(leg.id, part.took, part.ends) for leg, part in zip(legs, parts, strict=True))
+    book = replace(before, coins=coins, spent=spent, is_read=True, as_of=ledger.as_of)
+    if request.hold is not None and book.blocks:
+        book = book.pinning(book.here - others_pins(step, request.id))
+    write_book(step, book)
+    known = {leg.id for leg in request.legs}
+    if any(leg.id not in known for leg in legs):
+        step.tell("MovedOn", LegsStated(legs, terms_of(step, request), book.as_of), request)
+    if request.hold is not None and request.hold.in_force and book.pins.count < request.hold.wanted.minor:
+        cut(step, step.case.request(request.id), book.pins.count, Reason.NOT_TRACED)
+
+
+def traced(step: Step, request: Request, followed: Followed) -> tuple[Coins, list[Part]]:
+    """The coins asked for — the credits', the intervals the source names, at most what is asked —
+    and the parts of them that left. Coins that came back count under their new numbers."""
+    coins = Coins()
+    inside = Coins.of(request.body.source.inside)
+    for credit in step.case.located[request.id].credits:
+        coins |= followed.coins_of(credit.reference, inside if inside.count else None)
+    coins = coins.lowest(request.body.asked.minor)
+    parts: dict[tuple[str, int], Part] = {}
+    fresh = coins
+    while fresh.count:
+        came_back = Coins()
+        for part in followed.spent(fresh):
+            gone = part.took.highest(part.took.count - part.back.count)
+            coins = (coins - part.took) | gone | part.back
+            came_back |= part.back
+            if gone.count:
+                parts[part.ref, part.sequence] = replace(part, took=gone)
+        fresh = came_back
+    return coins, list(parts.values())
+
+
+def _leg(request: Request, part: Part, transfer: Transfer) -> Leg:
+    amount = part.took.count
+    return Leg(
+        id=digest(request.id, "leg", part.ref, str(part.sequence)), request=request.id,
+        amount=Amount(amount, request.body.asked.asset), claim=claim_of(request, amount),
+        paid=Amount(transfer.amount, request.body.asked.asset), at=transfer.at,
+        ref=transfer.uetr or transfer.end_to_end or transfer.ref, account=transfer.other, name=transfer.other_name,
+        inside=part.inside.spans, ends=part.ends, institution=transfer.agent,
+    )
+
+
+# --- looking again -------------------------------------------------------------------------------------
+
+
+def _waiting(case: Case) -> list[Request]:
+    """Requests with traced coins here that nobody holds: they may move on at any time."""
+    return [r for r in case.standing if r.terms.pending and r.id in case.located]
+
+
+def look_due(case: Case, rules: Rules) -> datetime | None:
+    looking = any(intent.verb is Verb.FIND for intent in case.intents.values())
+    if looking or case.looked_at is None or not _waiting(case):
+        return None
+    return case.looked_at + rules.look_every
+
+
+def look(step: Step) -> None:
+    """R-52: while traced coins are here and not held, look again."""
+    due = look_due(step.case, step.rules)
+    if due is not None and step.now >= due:
+        find(step, _waiting(step.case)[0])

@@ -1,0 +1,311 @@
+"""The requesting side: the report, the request, the allocation of the loss, the pursuit of legs.
+
+All of it is an act of the node under what officers signed; a sleeping officer releases nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+
+from arrp.core.account import country_of, institution_of
+from arrp.core.case import Case
+from arrp.core.deadline import hours_after
+from arrp.core.errors import Conflict, Malformed, Refused
+from arrp.core.events import CaseOpened, Keep
+from arrp.core.mandate import LossAct, Mandate, check_mandate
+from arrp.core.money import Amount
+from arrp.core.policy import Participant, Rules, check_entitled
+from arrp.core.report import Report
+from arrp.core.request import Ask, Asked, Credit, Leg, Request, Source
+from arrp.core.step import Command, Step, draft_of
+from arrp.core.sums import money, reserved, total
+
+
+def report(step: Step, command: Command) -> None:
+    """Steps 1 and 2: what the victim's side states opens a case."""
+    said: Report = command.body
+    if step.case.report is not None:
+        raise Conflict(f"loss {said.loss} is already a case: {step.case.id}", rule="R-19", code="DUPLICATE")
+    step.note("LossReported", said)
+    step.note("CaseOpened", CaseOpened(said.loss, step.me, said.facts[:80], command.secret))
+
+
+def commit(salt: str, text: str) -> str:
+    """R-61: a salted commitment; nobody without the salt can test a guess against it."""
+    return sha256(bytes.fromhex(salt) + text.encode()).hexdigest()
+
+
+def open_mandate(step: Step, command: Command) -> None:
+    """Step 3: draft the mandate and the loss act; two officers sign the exact bytes of each."""
+    said: Mandate = command.body
+    found = step.case.report
+    if found is None:
+        raise Refused("a mandate needs a reported loss first: arrp report FILE", rule="R-15")
+    loss = LossAct(
+        found.loss, step.me, found.total,
+        tuple(commit(step.case.secret, _name(place, found)) for place in range(len(found.payments))),
+        commit(step.case.secret, found.payments[0].debtor.account),
+    )
+    until = said.valid_until
+    step.draft(command, draft_of(step, replace(command, body=loss), "Loss", None, until))
+    step.draft(command, draft_of(step, command, "Mandate", None, until))
+
+
+def _name(place: int, found: Report) -> str:
+    payment = found.payments[place]
+    return payment.uetr or payment.end_to_end_id or (payment.references or (str(place),))[0]
+
+
+def send(step: Step, command: Command) -> None:
+    """Step 4: draft one request. Under a mandate that covers it, it leaves at once; else two sign."""
+    body: Asked = command.body
+    asked = complete(step, body)
+    peer = whom(step, asked)
+    check_entitled(step.rules.me, peer, asked.ask)
+    check_source(step, asked)
+    request_id = step.new_id(command.id, "request")
+    not_after = hours_after(step.now, step.rules.request_hours_max)
+    covered = covering(step, asked, peer)
+    asked = with_keep(step, replace(asked, mandate_act=covered, loss_act=loss_act_of(step)))
+    if covered:
+        step.ask(request_id, peer.id, asked, not_after)
+        return
+    draft = draft_of(step, replace(command, request=request_id, body=asked), "Request", peer.id, not_after)
+    step.draft(command, draft)
+
+
+def complete(step: Step, body: Asked) -> Asked:
+    """Fill in what the case knows: loss, credit, and the account a loss payment went to."""
+    found = step.case.report
+    body = replace(body, loss=step.case.loss, stated_by=step.me)
+    if body.source.kind != "payment" or found is None:
+        return body
+    payment = found.payments[_place(found, body.source)]
+    account = body.account or payment.creditor.account
+    if not account:
+        raise Malformed("the payment names no creditor account: type it with the request")
+    credit = Credit(
+        references=tuple(ref for ref in (payment.uetr, payment.end_to_end_id, *payment.references) if ref),
+        amount=payment.amount, booked_from=payment.instructed_at, name=payment.creditor.name, uetr=payment.uetr,
+    )
+    institution = body.institution or institution_of(account)
+    return replace(body, account=account, credit=credit, institution=institution, crime=body.crime or found.crime)
+
+
+def _place(found: Report, source: Source) -> int:
+    if not source.ref.isdigit() or int(source.ref) >= len(found.payments):
+        raise Malformed(f"the loss has payments 0 to {len(found.payments) - 1}, not {source.ref}")
+    return int(source.ref)
+
+
+def whom(step: Step, body: Asked) -> Participant:
+    peer = step.rules.to_ask(body.institution)
+    if peer is None:
+        raise Refused(
+            f"nobody in the directory answers for {body.institution}; ask its country's authority on paper",
+            rule="R-18", code="no-node",
+        )
+    return peer
+
+
+def check_source(step: Step, body: Asked) -> None:
+    """R-12: what is asked fits its source; the same source is not asked twice of one participant."""
+    source = body.source
+    limit = _leg_claim(step, source) if source.kind == "leg" else _payment_amount(step, source)
+    if body.claim.asset != limit.asset or body.claim.minor > limit.minor:
+        raise Refused(f"{body.claim} is more than the {limit} of its source", rule="R-12", code="beyond-source")
+    for other in step.case.wishes:
+        same = (other.body.source, other.body.account) == (source, body.account)
+        if same and other.is_open and other.body.ask is body.ask:
+            raise Conflict(f"request {other.id} already asks that of {other.peer}", rule="R-19", code="DUPLICATE")
+
+
+def _leg_claim(step: Step, source: Source) -> Amount:
+    return step.case.leg(source.ref).claim
+
+
+def _payment_amount(step: Step, source: Source) -> Amount:
+    found = step.case.report
+    if found is None:
+        raise Refused("there is no reported loss in this case", rule="R-12")
+    return found.payments[_place(found, source)].amount
+
+
+def covering(step: Step, body: Asked, peer: Participant) -> str | None:
+    """The hash of the mandate under which this request may leave alone, None when officers must sign."""
+    candidates = [*([step.case.mandate] if step.case.mandate else []), *step.rules.standing]
+    for act_hash, mandate in candidates:
+        used = sum(r.body.claim.minor for r in step.case.wishes if r.body.mandate_act == act_hash)
+        try:
+            check_mandate(mandate, body, peer.country, used, step.now)
+        except Refused:
+            continue
+        return act_hash
+    return None
+
+
+def loss_act_of(step: Step) -> str | None:
+    return step.case.loss_act[0] if step.case.loss_act else None
+
+
+def with_keep(step: Step, body: Asked) -> Asked:
+    """R-16: while Σ asked ≤ loss a request carries its first Keep, its claim reserved at drafting."""
+    loss = total(step.case)
+    bound = sum(reserved(request) for request in step.case.wishes)
+    if loss is None or bound + body.claim.minor > loss.minor:
+        return body
+    return replace(body, keep=body.asked)
+
+
+# --- hearing facts -------------------------------------------------------------------------------
+
+
+def heard_hold(step: Step, request: Request) -> None:
+    """A hold was stated: allocate the loss, and see whether more is confirmed than was lost."""
+    allocate(step)
+    overshoot(step)
+
+
+def allocate(step: Step) -> None:
+    """R-16, R-43: Keep at once while Σ may still be bound ≤ loss, else in order of answers when all
+    have answered or ten minutes before the first end. The rest goes free once all Keeps are answered."""
+    loss = total(step.case)
+    if loss is None:
+        return
+    wishes = [r for r in step.case.wishes if r.hold is not None and r.hold.in_force and r.is_open]
+    unkept = [r for r in wishes if r.keep is None]
+    if unkept and _time_to_keep(step, loss.minor, unkept):
+        bound = sum(min(r.kept_claim, reserved(r)) for r in step.case.wishes if r.keep is not None)
+        for request in sorted(unkept, key=_answered_at):
+            assert request.hold is not None
+            part = min(request.hold.claim.minor, max(0, loss.minor - bound))
+            bound += part
+            tell_keep(step, request, request.body.rate.amount_of(part), rest_free=False)
+    free_surplus(step)
+
+
+def _answered_at(request: Request) -> tuple[datetime, str]:
+    return (request.answer_at or request.at, request.id)
+
+
+def _time_to_keep(step: Step, loss: int, unkept: list[Request]) -> bool:
+    open_wishes = [r for r in step.case.wishes if r.is_open]
+    if sum(reserved(r) for r in open_wishes) <= loss or all(r.is_answered for r in open_wishes):
+        return True
+    ends = [r.hold.keep_by for r in unkept if r.hold is not None and r.hold.keep_by is not None]
+    return any(step.now >= at - step.rules.keep_before for at in ends)
+
+
+def tell_keep(step: Step, request: Request, minor: int, *, rest_free: bool) -> None:
+    step.tell("Keep", Keep(Amount(minor, request.body.asked.asset), rest_free), request)
+
+
+def free_surplus(step: Step) -> None:
+    """R-43: when every Keep is answered, what exceeds it goes free."""
+    kept = [r for r in step.case.wishes if r.keep is not None and r.hold is not None and r.hold.in_force]
+    if any(r.hold is not None and r.hold.kept is None for r in kept):
+        return
+    for request in kept:
+        hold, keep = request.hold, request.keep
+        assert hold is not None
+        assert keep is not None
+        if not request.rest_free and keep.minor < hold.wanted.minor:
+            tell_keep(step, request, keep.minor, rest_free=True)
+
+
+def overshoot(step: Step) -> None:
+    """I1: a late fact that exceeds the loss is an anomaly, with a lower Keep to the newest hold."""
+    loss = total(step.case)
+    held = [r for r in step.case.wishes if r.hold is not None and r.hold.state == "confirmed" and r.keep is not None]
+    if loss is None or not held:
+        return
+    over = sum(min(r.kept_claim, reserved(r)) for r in step.case.wishes if r.keep is not None) - loss.minor
+    if over <= 0:
+        return
+    newest = max(held, key=_answered_at)
+    lower = max(0, newest.kept_claim - over)
+    step.anomaly("beyond-loss", f"{over} units more than the loss are kept; lowering {newest.id}", newest.id)
+    tell_keep(step, newest, newest.body.rate.amount_of(lower), rest_free=True)
+
+
+def heard_legs(step: Step, request: Request, legs: tuple[Leg, ...]) -> None:
+    """Step 11: each leg that may be followed becomes a request under the same mandate."""
+    known = {r.body.source.ref for r in step.case.wishes}
+    for leg in legs:
+        if leg.id not in known and leg.ends is None:
+            pursue(step, request, leg)
+
+
+def pursue(step: Step, request: Request, leg: Leg) -> None:
+    """R-53: automatic pursuit only of a `free` leg, only under a mandate; else an officer is asked."""
+    if leg.onward != "free" or not leg.account:
+        step.escalate(f"leg {leg.id} may be followed only by {leg.onward}", "duty officer", request.id)
+        return
+    institution = institution_of(leg.account)
+    body = Asked(
+        ask=Ask.HOLD, account=leg.account, institution=institution, asked=leg.amount, claim=leg.claim,
+        source=Source("leg", leg.id, step.case.last_act.get(request.id), leg.inside),
+        credit=Credit(amount=leg.paid, references=(leg.ref,), booked_from=leg.at, name=leg.name),
+        loss=step.case.loss, stated_by=step.case.stated_by, crime=request.body.crime, facts=request.body.facts,
+        hops=request.body.hops + 1, pursues=request.id, loss_act=loss_act_of(step),
+    )
+    peer = step.rules.to_ask(institution)
+    covered = covering(step, body, peer) if peer is not None else None
+    if peer is None or covered is None:
+        where = country_of(leg.account) or institution
+        step.escalate(f"leg {leg.id} to {where} needs an officer", "duty officer", request.id)
+        return
+    asked = with_keep(step, replace(body, mandate_act=covered))
+    not_after = hours_after(step.now, step.rules.request_hours_max)
+    step.ask(step.new_id("pursue", leg.id), peer.id, asked, not_after)
+
+
+# --- time and closing --------------------------------------------------------------------------------
+
+
+def _silences(request: Request, rules: Rules) -> list[tuple[str, datetime | None]]:
+    """What silence of the other side becomes, and when (R-33)."""
+    found: list[tuple[str, datetime | None]] = []
+    if request.side == "requesting" and request.is_open:
+        if request.wish == "sent":
+            found.append((f"deliver {request.id}", request.at + rules.patience))
+        if request.hold is None:
+            found.append((f"answer {request.id}", request.not_after))
+    if request.is_open and request.answer in ("none", "received"):
+        found.append((f"see {request.id}", request.at + rules.policy.seen_within))
+    return found
+
+
+def watch(step: Step) -> None:
+    """R-33: silence escalates to a person; a Keep is not forgotten."""
+    allocate(step)
+    for request in tuple(step.case.requests.values()):
+        for what, at in _silences(request, step.rules):
+            if at is not None and step.now >= at:
+                step.escalate(what, "second contact", request.id)
+
+
+def dues(case: Case, rules: Rules) -> list[datetime | None]:
+    found = [at for r in case.requests.values() for what, at in _silences(r, rules) if what not in case.escalated]
+    for request in case.wishes:
+        hold = request.hold
+        if hold is not None and hold.in_force and request.keep is None and hold.keep_by is not None:
+            found.append(hold.keep_by - rules.keep_before)
+    return found
+
+
+def may_close(step: Step) -> None:
+    """R-80: every unit accounted for and nothing running, or it does not close. Raises Refused."""
+    for request in step.case.requests.values():
+        hold = request.hold
+        if hold is not None and not hold.is_over:
+            raise Refused(f"hold {hold.id} is {hold.state}: return, release or hand it over first", rule="R-80")
+        if request.is_open and request.terms.pending:
+            raise Refused(f"request {request.id} is unanswered: withdraw it first", rule="R-80")
+    found = money(step.case)
+    if found is not None and not found.adds_up():
+        raise Refused(f"the sum {found.terms} is not the loss of {found.loss}", rule="R-80")
+    if step.case.intents:
+        raise Refused("the core has not answered everything it was asked", rule="R-80")

@@ -1,0 +1,139 @@
+"""Each event as one plain sentence, for transcripts that a police officer can review.
+
+Names of people and whole account numbers do not occur: a transcript may be shown to anybody in the case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from arrp.core.account import short_account
+from arrp.core.case import Case
+from arrp.core.events import Event, Verb
+from arrp.core.hold import Hold
+from arrp.core.request import Leg, Terms
+
+# What each fact about a hold says happened; the figures follow.
+_HOLD = {
+    "HoldPlaced": "holds", "HoldKept": "keeps for the loss", "HoldDecided": "has the decision on", "HoldRaised": "raises to",
+    "HoldConfirmed": "confirms", "HoldReduced": "reduces to", "HoldExtended": "extends", "HoldSecured": "secures by order",
+    "HoldEnding": "ends", "HoldReleased": "has released", "HoldLapsed": "let lapse", "HoldReturned": "has returned",
+    "HoldHandedOver": "has handed over", "HoldFailed": "could not place",
+}
+
+
+def _hold(event: Event) -> str:
+    hold: Hold = event.body.hold
+    words = [f"{_HOLD[event.kind]} the hold: {hold.amount} in force"]
+    if hold.wanted != hold.amount:
+        words.append(f"{hold.wanted} wanted")
+    if hold.state == "provisional":
+        words.append(f"provisional, {hold.kept if hold.kept is not None else 'nothing'} kept, {'decided' if hold.decided else 'undecided'}")
+    if hold.until and hold.state == "confirmed":
+        words.append(f"until {hold.until:%d %b %H:%M} UTC")
+    if event.body.why:
+        words.append(str(event.body.why))
+    return "; ".join(words) + f" — {terms(event.body.terms)}"
+
+
+def terms(stated: Terms) -> str:
+    """`62000.00 EUR held + 38000.00 EUR moved on = 100000.00 EUR asked`."""
+    parts = [f"{amount.decimal} {term.replace('_', ' ')}" for term, amount in stated.stated().items()]
+    return f"{' + '.join(parts)} = {stated.asked} asked"
+
+
+def _legs(event: Event) -> str:
+    return f"says where it went: {'; '.join(map(leg, event.body.legs))} — {terms(event.body.terms)}"
+
+
+def leg(told: Leg) -> str:
+    where = short_account(told.account) if told.account else (told.ends or "an account it may not name")
+    return f"{told.amount} to {where}"
+
+
+def _answer(verb: str) -> Callable[[Event], str]:
+    def say(event: Event) -> str:
+        why = f": {event.body.reason}" if event.body.reason else ""
+        differs = f" ({', '.join(event.body.differs)})" if event.body.differs else ""
+        condition = f", once {event.body.condition} is there" if event.body.condition else ""
+        return f"{verb}{why}{differs}{condition} — {terms(event.body.terms)}"
+
+    return say
+
+
+def _request(event: Event) -> str:
+    body = event.body
+    how = "instructs" if body.instructs else "asks"
+    keep = f", keeping {body.keep} at once" if body.keep is not None else ""
+    signed = f"signed by {' and '.join(event.officers)}" if event.officers else "under its mandate"
+    return f"{how} {event.to} to {body.ask} up to {body.asked} at {short_account(body.account)}{keep} ({signed})"
+
+
+def _intended(event: Event) -> str | None:
+    intent = event.body
+    if intent.verb in (Verb.FIND, Verb.EXTEND):
+        return None
+    asked = {Verb.HOLD: "hold", Verb.RELEASE: "let go down to", Verb.GIVE_BACK: "send back", Verb.STOP: "stop"}
+    return f"asks its core to {asked[intent.verb]} {intent.amount} units"
+
+
+def _keep(event: Event) -> str:
+    rest = "; the rest may go" if event.body.rest_free else ""
+    return f"keeps {event.body.amount} of the loss here{rest}"
+
+
+def _return(event: Event) -> str:
+    body = event.body
+    said = {"ReturnAnnounced": f"announces the return of {body.amount} ({body.ground})",
+            "ReturnSent": f"sends {body.amount} back; sent, not yet credited",
+            "ReturnFailed": f"could not send {body.amount} back"}
+    return f"{said[event.kind]} — {terms(body.terms)}"
+
+
+def _objection(event: Event) -> str:
+    objection = event.body.objection
+    free = f", {objection.free} goes free" if objection.free is not None and objection.free.minor else ""
+    return f"records an objection on {objection.ground}: {objection.state}{free}"
+
+
+_SENTENCES: dict[str, Callable[[Event], str | None]] = {
+    **dict.fromkeys(_HOLD, _hold),
+    "Request": _request,
+    "MovedOn": _legs,
+    "Keep": _keep,
+    "Withdraw": lambda event: f"withdraws: {event.body.reason}",
+    "Release": lambda event: f"asks to hold at most {event.body.to}: {event.body.reason}",
+    "Decide": lambda event: "decides: accepted" if event.body.accepted else f"decides: refused, {event.body.reason}",
+    "RequestSeen": lambda event: "an officer has seen it",
+    "RequestAccepted": _answer("accepts"),
+    "RequestAcceptedOnCondition": _answer("accepts on a condition"),
+    "MoreAsked": _answer("asks for more"),
+    "RequestRefused": _answer("refuses"),
+    "RequestEnded": _answer("says the request stands no longer"),
+    "Intended": _intended,
+    "LossReported": lambda event: f"records a report: {event.body.total} lost in {len(event.body.payments)} payment(s)",
+    "MandateSigned": lambda event: f"mandate signed by {' and '.join(a.officer for a in event.body.approvals)}",
+    "Escalated": lambda event: f"needs a person ({event.body.to})",
+    "Anomaly": lambda event: f"marks an anomaly: {event.body.code}",
+    "ObjectionRaised": _objection,
+    "ObjectionDecided": _objection,
+    "HolderTold": lambda event: "tells the account holder",
+    "NamePayee": lambda event: f"names the payee ({event.body.ground})",
+    "Return": lambda event: f"orders the return of {event.body.amount}",
+    **dict.fromkeys(("ReturnAnnounced", "ReturnSent", "ReturnFailed"), _return),
+    "MoneyReturned": lambda event: f"states {event.body.amount} credited to the payee",
+    "CaseResolved": lambda event: f"resolves the case: {event.body.outcome}",
+    "CaseClosed": lambda event: "closes the case",
+}
+
+
+def sentence(event: Event) -> str | None:
+    """What happened, without names; None for bookkeeping nobody needs to read."""
+    say = _SENTENCES.get(event.kind)
+    return say(event) if say else None
+
+
+def status(case: Case) -> str:
+    """One sentence on where a case stands."""
+    live = [r.hold for r in case.requests.values() if r.hold is not None and r.hold.in_force]
+    return f"{case.state}; {len(case.requests)} request(s), {len(live)} hold(s) in force"

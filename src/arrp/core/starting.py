@@ -1,0 +1,100 @@
+"""A hold that begins: its amount and claim, what it rests on, and its clocks (R-42)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from arrp.core.deadline import Basis, hours_after, until
+from arrp.core.hold import Hold, Resting
+from arrp.core.money import Amount
+from arrp.core.policy import Tally, beyond_policy
+from arrp.core.request import Ask, Request
+from arrp.core.stating import claim_of
+from arrp.core.step import Step, digest
+
+
+def empty(step: Step, request: Request) -> Hold:
+    """The hold a request may place once: its id follows from the request (I3)."""
+    zero = Amount(0, request.body.asked.asset)
+    return Hold(digest(request.id, "hold"), request.id, step.me, "placing", zero, claim_of(request, 0), zero, None,
+                False, None)
+
+
+def undecided_left(step: Step, request: Request, hours_max: int) -> timedelta:
+    """R-42: time held undecided is summed per credit, over all requests: no endless hold by new ids."""
+    here = step.case.located.get(request.id)
+    mine = {credit.reference for credit in here.credits} if here else set[str]()
+    used = timedelta(0)
+    for other in step.case.requests.values():
+        place, hold = step.case.located.get(other.id), other.hold
+        if other.id == request.id or place is None or hold is None or hold.decided or hold.placed_at is None:
+            continue
+        if mine & {credit.reference for credit in place.credits}:
+            used += (hold.ended_at or step.now) - hold.placed_at
+    return timedelta(hours=hours_max) - used
+
+
+def starting(step: Step, request: Request, hold: Hold, amount: int) -> Hold:
+    """A hold that begins now: its amount and claim, what it rests on, its clocks."""
+    held = Amount(amount, request.body.asked.asset)
+    kept = Amount(min(request.keep.minor, amount), held.asset) if request.keep is not None else None
+    started = replace(
+        hold.moved("HoldPlaced"), amount=held, wanted=held, claim=claim_of(request, amount), kept=kept,
+        placed_at=step.now, keep_by=step.now + step.rules.surplus, decided=request.answer == "accepted",
+        basis=request.basis, credits=_resting(step, request, amount),
+    )
+    power = step.rules.own_power()
+    if power is None:
+        return replace(started, until=request.until)
+    left = undecided_left(step, request, power.provisional_hours_max)
+    basis = request.basis or Basis(power.id, power.country, power.article, step.rules.me.name)
+    return replace(started, decide_by=None if started.decided else step.now + left, basis=basis,
+                   until=until(power, step.now, request.until))
+
+
+def _resting(step: Step, request: Request, amount: int) -> tuple[Resting, ...]:
+    """R-44: the credits the hold rests on, each with its part, earliest first."""
+    parts: list[Resting] = []
+    here = step.case.located.get(request.id)
+    for credit in here.credits if here else ():
+        part = min(credit.amount.minor, amount)
+        amount -= part
+        if part:
+            parts.append(replace(credit, part=Amount(part, credit.amount.asset)))
+    return tuple(parts)
+
+
+def protected(step: Step, request: Request) -> int:
+    """What the law leaves the account holder in every case."""
+    power = step.rules.own_power()
+    if power is None or power.protected_asset != request.body.asked.asset:
+        return 0
+    return power.protected_minor
+
+
+def core_until(step: Step, request: Request) -> datetime:
+    """R-47: the core is told the longest the law allows, so that it lets go even if this node is dead;
+    every earlier end is this node's own timer."""
+    power = step.rules.own_power()
+    hours = power.hold_hours_max if power else step.rules.request_hours_max
+    longest = hours_after(step.now, hours)
+    return max(longest, request.until) if power is None and request.until else longest
+
+
+def not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
+    """R-17: why an officer must decide first; None when a provisional hold may be placed."""
+    power = step.rules.own_power()
+    if power is None or power.provisional_hours_max == 0:
+        return "no adopted law allows a hold before an officer decided"
+    if undecided_left(step, request, power.provisional_hours_max) <= timedelta(0):
+        return "the time this credit may be held undecided is used up"
+    requester = step.rules.participant(request.peer)
+    return beyond_policy(step.rules.policy, requester, request.body, tally, not request.by_officers)
+
+
+def may_hold(step: Step, request: Request) -> bool:
+    """Accepted, or undecided and within what policy lets us do at once."""
+    if request.body.ask not in (Ask.HOLD, Ask.STOP) or not request.is_open:
+        return False
+    return request.answer == "accepted" or f"decide {request.id}" not in step.case.escalated

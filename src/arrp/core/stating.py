@@ -1,0 +1,74 @@
+"""How a holder states things: the book of a request, its terms, a hold with all of them (R-31)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from arrp.core.book import Book, pinned_together
+from arrp.core.coins import Coins
+from arrp.core.events import Answered, Booked, HoldStated
+from arrp.core.hold import Hold
+from arrp.core.money import Amount
+from arrp.core.request import Reason, Request, Terms
+from arrp.core.step import Step
+
+# Reasons that say the money never came here; after any other, what is not held was let go.
+_NEVER_HERE = frozenset({Reason.NO_MATCHING_CREDIT, Reason.NOOR, Reason.AC04})
+
+
+def book_of(step: Step, request: str) -> Book:
+    return step.case.books.get(request, Book(request))
+
+
+def write_book(step: Step, book: Book) -> None:
+    step.note("Booked", Booked(book), book.request)
+
+
+def account_of(step: Step, request: Request) -> str:
+    """The core's own name of the account; empty for a payment in flight."""
+    located = step.case.located.get(request.id)
+    return located.account_ref if located else ""
+
+
+def others_pins(step: Step, request: str) -> Coins:
+    """Coins that other requests' holds pin in this account."""
+    return pinned_together(book for book in step.case.books.values() if book.request != request)
+
+
+def claim_of(request: Request, minor: int) -> Amount:
+    return Amount(request.body.rate.claim_of(minor), request.body.claim.asset)
+
+
+def terms_of(step: Step, request: Request, *, is_open: bool | None = None, secured: bool | None = None) -> Terms:
+    """All terms of a request to us, from its book; `is_open`, `secured` as they will be, else as they are."""
+    request = step.case.request(request.id)
+    is_open = request.is_open if is_open is None else is_open
+    if secured is None:
+        secured = request.hold is not None and request.hold.state == "secured"
+    if request.id not in step.case.books:
+        terms = request.terms
+        return terms if is_open else replace(terms, pending=0, let_go=terms.let_go + terms.pending)
+    others = others_pins(step, request.id)
+    return step.case.books[request.id].terms(request.body.asked, others, secured=secured, is_open=is_open)
+
+
+def state_hold(step: Step, request: Request, kind: str, hold: Hold, why: str | None = None) -> None:
+    """Tell a fact about a hold: the hold and all terms, whole."""
+    terms = terms_of(step, request, secured=hold.state == "secured")
+    step.tell(kind, HoldStated(hold, terms, why), request)
+
+
+def refuse(step: Step, request: Request, reason: str, differs: tuple[str, ...] = ()) -> None:
+    """R-50: no, with a named reason."""
+    if reason in _NEVER_HERE:
+        terms = replace(request.terms, pending=0, not_found=request.terms.not_found + request.terms.pending)
+    else:
+        terms = terms_of(step, request, is_open=False)
+    step.tell("RequestRefused", Answered(terms, reason=reason, differs=differs), request)
+
+
+def finish(step: Step, request: Request, why: str) -> None:
+    """R-48: a request whose hold has ended stands no longer."""
+    request = step.case.request(request.id)
+    if request.answer not in ("refused", "ended"):
+        step.tell("RequestEnded", Answered(terms_of(step, request, is_open=False), reason=why), request)
