@@ -253,7 +253,8 @@ class World:
         loss, mandate, mandate_hash = None, None, None
         if event.kind == "Request":
             node.routes[event.request] = key
-            fresh = "loss" if peer.rules.me.kind == "authority" else f"request:{event.request}"
+            loss_key = f"{event.body.stated_by} {event.body.loss}"
+            fresh = loss_key if peer.rules.me.kind == "authority" else f"request:{event.request}"
             peer.routes.setdefault(event.request, fresh)
             loss = node.cases[key].losses[event.body.loss][1]
             mandate_hash = event.body.mandate_act

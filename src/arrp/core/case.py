@@ -150,7 +150,7 @@ def _answer(case: Case, event: Event) -> Case:
         return case
     ended = event.kind == "RequestEnded" and known.wish not in WISH.ends
     return _with(
-        case, event.request, answer=_ANSWERS[event.kind], terms=said.terms, answer_at=known.answer_at or event.at,
+        case, event.request, answer=_ANSWERS.get(event.kind, known.answer), terms=said.terms, answer_at=known.answer_at or event.at,
         reason=said.reason or known.reason, condition=said.condition, basis=said.basis or known.basis,
         restrained_by=said.restrained_by or known.restrained_by, wish="ended" if ended else known.wish,
     )
@@ -266,7 +266,7 @@ def _noted(case: Case, event: Event) -> Case:
 
 _FOLDS: dict[str, Fold] = {
     "Request": _request,
-    **dict.fromkeys(_ANSWERS, _answer),
+    **dict.fromkeys((*_ANSWERS, "RequestStands"), _answer),
     **dict.fromkeys(HOLD_FACTS, _hold),
     **dict.fromkeys(RETURN_FACTS, _return),
     "Decide": _decide,

@@ -17,7 +17,7 @@ from arrp.core.hold import Hold
 from arrp.core.money import Amount
 from arrp.core.request import Reason, Request
 from arrp.core.starting import empty, may_hold, starting
-from arrp.core.stating import account_of, book_of, claim_of, finish, state_hold, write_book
+from arrp.core.stating import account_of, book_of, claim_of, finish, restate, state_hold, write_book
 from arrp.core.step import CoreAnswer, Step
 
 # Why a hold ended by its own clock; anything else is a release.
@@ -102,7 +102,7 @@ def unblock(step: Step, request: Request, to: int, why: str) -> None:
             intent = Intent(ref, Verb.RELEASE, request.id, block.ref, left, None, why, account_ref)
             step.note("Intended", intent, request.id)
     if not book.blocks:
-        _restate(step, request)
+        _state_blocked(step, request)
 
 
 def released(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> None:
@@ -117,10 +117,11 @@ def released(step: Step, request: Request, intent: Intent, given: CoreAnswer) ->
     stay = block.coins.lowest(left)
     book = book.with_block(block.ref, left, stay, answer.sequence)
     write_book(step, replace(book, let_go=book.let_go | (block.coins - stay)))
-    _restate(step, request)
+    _state_blocked(step, request)
+    restate(step)
 
 
-def _restate(step: Step, request: Request) -> None:
+def _state_blocked(step: Step, request: Request) -> None:
     """State the hold as the core now has it; an ending hold with nothing blocked has ended."""
     hold = step.case.request(request.id).hold
     assert hold is not None

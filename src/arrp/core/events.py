@@ -361,8 +361,8 @@ class Kind:
     waits: bool = True  # False: does not wait in a gap
 
 
-ANSWER_FACTS = ("RequestSeen", "RequestAccepted", "RequestAcceptedOnCondition", "MoreAsked", "RequestRefused",
-                "RequestEnded")
+ANSWER_FACTS = ("RequestStands", "RequestSeen", "RequestAccepted", "RequestAcceptedOnCondition", "MoreAsked",
+                "RequestRefused", "RequestEnded")
 HOLD_FACTS = (
     "HoldPlaced", "HoldKept", "HoldDecided", "HoldConfirmed", "HoldRaised", "HoldReduced", "HoldExtended",
     "HoldSecured", "HoldEnding", "HoldReleased", "HoldLapsed", "HoldHandedOver", "HoldReturned", "HoldFailed",

@@ -29,7 +29,7 @@ from arrp.core.step import Command, Heard, Step, draft_of
 
 # What goes down by itself, and what comes up restated. Anything else is an officer's act.
 DOWN = frozenset({"Keep", "Withdraw", "Release", "NamePayee", "MoneyReturned", "MoreGiven", "Object"})
-UP = frozenset({*HOLD_FACTS, *RETURN_FACTS, "MovedOn", "ObjectionRaised", "ObjectionDecided", "RequestRefused",
+UP = frozenset({*HOLD_FACTS, *RETURN_FACTS, "MovedOn", "RequestStands", "ObjectionRaised", "ObjectionDecided", "RequestRefused",
                 "RequestEnded"})
 
 

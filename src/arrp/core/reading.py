@@ -19,7 +19,7 @@ from arrp.core.ledger import Ledger, Part, Transfer
 from arrp.core.money import Amount
 from arrp.core.policy import Rules
 from arrp.core.request import Leg, Reason, Request
-from arrp.core.stating import book_of, claim_of, others_pins, terms_of, write_book
+from arrp.core.stating import book_of, claim_of, others_pins, restate, terms_of, write_book
 from arrp.core.step import CoreAnswer, Followed, Step, digest
 
 
@@ -38,6 +38,7 @@ def read_ledger(step: Step, given: CoreAnswer) -> None:
     for request in step.case.standing:
         if request.id in step.case.located:
             _reread(step, request, found.ledger, followed)
+    restate(step)
 
 
 def _reread(step: Step, request: Request, ledger: Ledger, followed: Followed) -> None:

@@ -15,16 +15,17 @@ from arrp.core.request import Leg, Terms
 
 # What each fact about a hold says happened; the figures follow.
 _HOLD = {
-    "HoldPlaced": "holds", "HoldKept": "keeps for the loss", "HoldDecided": "has the decision on", "HoldRaised": "raises to",
-    "HoldConfirmed": "confirms", "HoldReduced": "reduces to", "HoldExtended": "extends", "HoldSecured": "secures by order",
-    "HoldEnding": "ends", "HoldReleased": "has released", "HoldLapsed": "let lapse", "HoldReturned": "has returned",
-    "HoldHandedOver": "has handed over", "HoldFailed": "could not place",
+    "HoldPlaced": "hold placed", "HoldKept": "hold kept", "HoldDecided": "hold decided", "HoldRaised": "hold raised",
+    "HoldConfirmed": "hold confirmed", "HoldReduced": "hold reduced", "HoldExtended": "hold extended",
+    "HoldSecured": "hold secured by order", "HoldEnding": "hold ending", "HoldReleased": "hold released",
+    "HoldLapsed": "hold lapsed", "HoldReturned": "hold returned", "HoldHandedOver": "hold handed over",
+    "HoldFailed": "hold not placed",
 }
 
 
 def _hold(event: Event) -> str:
     hold: Hold = event.body.hold
-    words = [f"{_HOLD[event.kind]} the hold: {hold.amount} in force"]
+    words = [f"{_HOLD[event.kind]}: {hold.amount} in force"]
     if hold.wanted != hold.amount:
         words.append(f"{hold.wanted} wanted")
     if hold.state == "provisional":
@@ -32,7 +33,7 @@ def _hold(event: Event) -> str:
     if hold.until and hold.state == "confirmed":
         words.append(f"until {hold.until:%d %b %H:%M} UTC")
     if event.body.why:
-        words.append(str(event.body.why))
+        words.append(f"why: {event.body.why}")
     return "; ".join(words) + f" — {terms(event.body.terms)}"
 
 
@@ -104,6 +105,7 @@ _SENTENCES: dict[str, Callable[[Event], str | None]] = {
     "Withdraw": lambda event: f"withdraws: {event.body.reason}",
     "Release": lambda event: f"asks to hold at most {event.body.to}: {event.body.reason}",
     "Decide": lambda event: "decides: accepted" if event.body.accepted else f"decides: refused, {event.body.reason}",
+    "RequestStands": _answer("says how it stands"),
     "RequestSeen": lambda event: "an officer has seen it",
     "RequestAccepted": _answer("accepts"),
     "RequestAcceptedOnCondition": _answer("accepts on a condition"),

@@ -67,6 +67,27 @@ def refuse(step: Step, request: Request, reason: str, differs: tuple[str, ...] =
     step.tell("RequestRefused", Answered(terms, reason=reason, differs=differs), request)
 
 
+def restate(step: Step) -> None:
+    """R-46: what one hold changes for the others here is told to each; the desks are introduced."""
+    for request in step.case.standing:
+        terms = terms_of(step, request)
+        if request.id in step.case.books and terms != request.terms:
+            said = Answered(terms)
+            if terms.restrained:
+                said = replace(said, reason=Reason.ALREADY_RESTRAINED, restrained_by=_restrainer(step, request))
+            step.tell("RequestStands", said, request)
+
+
+def _restrainer(step: Step, request: Request) -> str:
+    """Whose hold has the coins: a participant, so that the two desks can speak."""
+    here = step.case.books[request.id].here
+    return next(
+        step.case.request(book.request).peer
+        for book in step.case.books.values()
+        if book.request != request.id and (book.pins & here).count
+    )
+
+
 def finish(step: Step, request: Request, why: str) -> None:
     """R-48: a request whose hold has ended stands no longer."""
     request = step.case.request(request.id)

@@ -1,0 +1,36 @@
+# Needs Python 3.11 or newer, git and make, and nothing else: uv is used where it is installed; where it is not, it is
+# fetched into .uv/ beside this file (Debian's own Python refuses `pip install --user`).
+
+UV  := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+RUN := $(UV) run --locked
+
+# Many organisations stand behind a proxy that signs with an authority of their own, which only the system knows.
+ifneq ($(wildcard /etc/ssl/certs),)
+export UV_SYSTEM_CERTS ?= 1
+endif
+# A service account may have no home to keep a cache in.
+ifeq ($(shell test -w "$${HOME:-/}" && echo yes),)
+export UV_CACHE_DIR ?= .uv/cache
+endif
+
+.PHONY: help demo test check bench
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /make \1 - /p' $(MAKEFILE_LIST)
+
+demo: $(UV) ## several nodes on this machine, a story from report to return, the console (ONCE=1: stop after the story)
+	@$(RUN) --no-dev arrp demo $(if $(ONCE),--once)
+
+test: $(UV) ## every test, on SQLite and PostgreSQL (ARGS="-k hold" for some of them)
+	@$(RUN) pytest -n auto --dist worksteal $(ARGS)
+
+check: $(UV) ## lint and types
+	@$(RUN) ruff check
+	@$(RUN) mypy -p arrp -p tests
+
+bench: $(UV) ## figures, as ratios against a floor measured in the same run
+	@$(RUN) arrp bench $(ARGS)
+
+.uv/bin/uv:
+	@python3 -m venv .uv || { rm -rf .uv; echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@.uv/bin/pip install --quiet --disable-pip-version-check uv
