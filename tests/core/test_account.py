@@ -64,6 +64,7 @@ SHARED = Path(__file__).resolve().parents[2] / "../shared"
     [
         ("PT50 0002 0123 1234 5678 9015 4", "payto://iban/PT50000201231234567890154"),
         ("pt50000201231234567890154", "payto://iban/PT50000201231234567890154"),
+        ("PT98 0000 0000 0000 0000 0001 0", "payto://iban/PT98000000000000000000010"),
         ("IBAN: PT50-0002-0123-1234-5678-9015-4", "payto://iban/PT50000201231234567890154"),
         ("\u2068PT50\u00a00002 0123 1234 5678 9015 4\u2069\n", "payto://iban/PT50000201231234567890154"),
         ("payto://iban/PT50000201231234567890154", "payto://iban/PT50000201231234567890154"),
@@ -94,6 +95,9 @@ def test_what_people_paste_becomes_one_text(pasted: str, normal: str) -> None:
         ("PT5000020123123456789015", "has 24 characters, one of PT has 25"),
         ("PT5O000201231234567890154", "has a letter or a sign where PT has a digit"),
         ("PT50000201231234567890I54", "has a letter or a sign where PT has a digit"),
+        ("PT01000000000000000000010", "check digits of IBAN PT01"),  # 01, 00 and 99 pass mod 97; nobody issues them
+        ("PT00000000000000000000028", "check digits of IBAN PT00"),
+        ("PT99000000000000000000089", "check digits of IBAN PT99"),
         ("US64SVBKUS6S3300958879", "'US' is no country with IBANs"),
         ("254178963", "is not an account by itself"),
         ("HNBAUS51", "is not an account by itself"),
@@ -106,6 +110,7 @@ def test_what_people_paste_becomes_one_text(pasted: str, normal: str) -> None:
         ("payto://void/x", "names no account"),
         ("payto://upi/alice", "not a name of the upi scheme"),
         ("HNBAUS51 -", "not 1 to 34 letters and digits"),
+        ("TRANSFER TO BANK", "with a digit among them"),
         (f"HNBAUS51 {'1' * 35}", "not 1 to 34 letters and digits"),
         ("eip155:1:0xd8da6bf26964af9d7eed9e03e53415d37aa9604", "is not one of eip155:1"),
         ("tron:0x2b6653dc:TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6T", "is not one of tron:0x2b6653dc"),
@@ -137,6 +142,7 @@ def test_what_an_account_tells(account: str, institution: str, country: str, sho
 
 def test_an_erased_account_is_shown_as_nothing() -> None:
     assert short_account("") == ""
+    assert short_account("whatever a peer wrote") == "…rote"
     with pytest.raises(Malformed):
         institution_of("")
 

@@ -56,7 +56,7 @@ _PROXIES = {"upi": "IN", "pix": "BR", "paynow": "SG"}
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")  # what copying from a page brings along
 _BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _ROUTING = re.compile(r"[0-9]{9}")
-_LOCAL = re.compile(r"[A-Z0-9]{1,34}")
+_LOCAL = re.compile(r"(?=.*[0-9])[A-Z0-9]{1,34}")  # one digit at least, or any words would be an account
 _AT_BANK = re.compile(rf"({_BIC.pattern})[\s/:,+]+(.+)")
 _IBAN_START = re.compile(r"[A-Z]{2}[0-9]{2}")
 _CAIP10 = re.compile(r"([-a-z0-9]{3,8}):([-_a-zA-Z0-9]{1,32}):([-.%a-zA-Z0-9]{1,128})")
@@ -93,7 +93,7 @@ def account_at(agent: str, text: str) -> str:
     if number[:2] in _IBANS and _IBAN_START.match(number) and len(number) >= 15:
         return parse_account(number)
     if not _LOCAL.fullmatch(number):
-        raise Malformed(f"account number {text!r} is not 1 to 34 letters and digits")
+        raise Malformed(f"account number {text!r} is not 1 to 34 letters and digits, with a digit among them")
     bank = parse_agent(agent)
     return f"payto://ach/{bank}/{number}" if _ROUTING.fullmatch(bank) else f"payto://bic/{bank[:8]}/{number}"
 
@@ -127,10 +127,12 @@ def country_of(account: str) -> str:
 
 
 def short_account(account: str) -> str:
-    """For lists and transcripts: `PT50…0154`, `HNBAUS51 …8963`, `0xd8da…6045`; empty when erased."""
-    if not account:
-        return ""
-    kind, rest = _taken_apart(account)
+    """For lists and transcripts: `PT50…0154`, `HNBAUS51 …8963`, `0xd8da…6045`; empty when erased.
+    Never refuses: of a text that is no account the last four characters are shown."""
+    try:
+        kind, rest = _taken_apart(account)
+    except Malformed:
+        return f"…{account[-4:]}" if account else ""
     if kind in ("bic", "ach"):
         bank, _, number = rest.partition("/")
         return f"{bank} …{number[-4:]}"

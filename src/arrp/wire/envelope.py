@@ -1,0 +1,474 @@
+"""What nodes send: acts approved by officers, heads signed by nodes, parcels sealed for one reader.
+
+    Parcel  { v, to, urgency, drop_after, sealed }         clear routing, bound to the seal
+      └ HPKE ─ Content { head, salt, act, attached }       or Note { jws }: a receipt, a state exchange
+                 │       └ exact bytes of the act ──┐
+                 └ flattened JWS of the node        │ act_hash = SHA-256(salt ‖ act)
+                     └ Head { … act_hash ───────────┘ approvals: officers' signatures over act_hash }
+
+Every kind of signature has its own domain: `typ` in a JWS, a tag before an approval, another before
+a commitment. Identity is the signature only: a key is looked up by who the signed text says it is
+from and by the key id, in the directory, never in the message (reliability T10).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NoReturn, TypeVar
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from joserfc import jws as jose
+from joserfc.errors import BadSignatureError, JoseError
+from joserfc.jwk import OKPKey
+
+from arrp.core.errors import ArrpError, Malformed, Refused
+from arrp.core.messages import Act, Approval, Checkpoint, Head, Receipt, StateExchange, Urgency
+from arrp.wire import Problem
+from arrp.wire.codec import Bodies, dumps, loads, parse_json, read, read_act
+
+T = TypeVar("T", Head, Receipt, Checkpoint, StateExchange)
+KeyOf = Callable[[str, str], Ed25519PublicKey | None]  # (sender, key id)
+OfficerKeyOf = Callable[[str, str, str], Ed25519PublicKey | None]  # (participant, officer, key id)
+
+VERSION = 1
+SALT_BYTES = 16
+APPROVALS_MAX = 8  # each costs a signature check before anything of the act is believed
+ATTACHED_MAX = 16
+
+_APPROVAL_TAG = b"arrp approval v1\0"
+_COMMITMENT_TAG = b"arrp commitment v1\0"
+_PARCEL_TAG = b"arrp parcel v1\0"
+_ALGORITHM = "Ed25519"  # the name of RFC 9864; "EdDSA" would leave the curve to the key
+_TYPES: dict[type, str] = {
+    Head: "arrp-head+jws",
+    Receipt: "arrp-receipt+jws",
+    Checkpoint: "arrp-checkpoint+jws",
+    StateExchange: "arrp-state+jws",
+}
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+_REGISTRY = jose.JWSRegistry(algorithms=[_ALGORITHM])
+_REGISTRY.max_payload_length = 1 << 20  # a state exchange names every open conversation
+# Points of small order (y coordinates): under such a key one signature fits most messages.
+_SMALL_ORDER = frozenset(
+    bytes.fromhex(point)
+    for point in (
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    )
+)
+_HASH = re.compile("[0-9a-f]{64}")
+_PROBE = X25519PrivateKey.from_private_bytes(bytes(range(32)))  # any key finds the points that fit all
+
+
+# --- what travels ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An act that the main act names by hash: another's with its head, or one of `by` with the
+    approvals of its officers (mandate, loss). `by` proves itself: their keys are looked up there."""
+
+    by: str
+    act: str
+    salt: str
+    approvals: tuple[Approval, ...]
+    head: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The sealed part of a parcel that carries an act. `act` is base64url of its exact bytes."""
+
+    head: str
+    salt: str
+    act: str
+    attached: tuple[Attached, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The sealed part of a parcel that carries one other signed object: a receipt, a state exchange."""
+
+    jws: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What a relay may know. `drop_after` is when it need not carry the parcel any longer."""
+
+    to: str
+    urgency: Urgency
+    drop_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Routing in clear, and the seal that breaks when the routing is changed."""
+
+    v: int
+    to: str
+    urgency: Urgency
+    drop_after: datetime
+    sealed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """An attached act, checked: `by` said it, or its officers approved it. `head` is None then."""
+
+    by: str
+    act: Act
+    act_bytes: bytes
+    salt: bytes
+    act_hash: str
+    head: Head | None
+    approvals: tuple[Approval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """An act for this node, checked as far as bytes and keys go. Whether it may be applied is for
+    the rules: nothing here has looked at a clock, a conversation, or what the act needs."""
+
+    head: Head
+    head_jws: str
+    kid: str
+    act: Act
+    act_bytes: bytes
+    salt: bytes
+    attached: tuple[Enclosed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Everything a node needs to open what is sent to it."""
+
+    me: str
+    sealing_key: X25519PrivateKey
+    key_of: KeyOf
+    officer_key_of: OfficerKeyOf
+    bodies: Bodies
+
+
+class Unacceptable(Refused):
+    """Truly said by its sender, and wrong: to be answered by a signed refusal that fills the number.
+    Every other error of `unpack` may be somebody else's doing, so it takes no number."""
+
+    def __init__(self, cause: ArrpError, head: Head, act_bytes: bytes, salt: bytes) -> None:
+        super().__init__(str(cause), code=cause.code)
+        self.head = head
+        self.act_bytes = act_bytes
+        self.salt = salt
+
+
+# --- keys, hashes, approvals ----------------------------------------------------------------------
+
+
+def b64(data: bytes) -> str:
+    """base64url without padding, the only spelling of bytes on the wire (hashes are hex)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    """The strict inverse: no padding, no other alphabet, no stray bits. Raises Malformed."""
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        data = b""
+    if b64(data) != text:
+        raise Malformed("bytes are written in base64url without padding", code=Problem.MALFORMED)
+    return data
+
+
+def signing_public(text: str) -> Ed25519PublicKey:
+    """A node's or officer's public key as the directory writes it. Raises Malformed."""
+    raw = unb64(text)
+    if len(raw) != 32 or raw[:31] + bytes([raw[31] & 0x7F]) in _SMALL_ORDER:
+        raise Malformed("not an Ed25519 public key, or one under which any signature fits", code=Problem.BAD_KEY)
+    return Ed25519PublicKey.from_public_bytes(raw)
+
+
+def sealing_public(text: str) -> X25519PublicKey:
+    """A node's sealing key as the directory writes it. Raises Malformed."""
+    try:
+        key = X25519PublicKey.from_public_bytes(unb64(text))
+        _PROBE.exchange(key)
+    except ValueError:
+        raise Malformed("not an X25519 public key, or one that seals for everybody", code=Problem.BAD_KEY) from None
+    return key
+
+
+def act_hash(salt: bytes, act: bytes) -> str:
+    """What officers approve and heads name: hex SHA-256(salt16 ‖ act)."""
+    return sha256(_salt(salt) + act).hexdigest()
+
+
+def salted(salt: bytes, text: str) -> str:
+    """A commitment to an account or a payment, which tells nothing until its salt is told."""
+    return sha256(_COMMITMENT_TAG + _salt(salt) + text.encode()).hexdigest()
+
+
+def approve(key: Ed25519PrivateKey, officer: str, key_id: str, act_hash: str) -> Approval:
+    """The officer's signature over one act."""
+    return Approval(officer, key_id, _ALGORITHM, b64(key.sign(_approved(act_hash))))
+
+
+def check_approval(approval: Approval, act_hash: str, public_key: Ed25519PublicKey) -> None:
+    """Raises Refused unless the holder of `public_key` approved exactly this act."""
+    signed = _approved(act_hash)
+    if approval.algorithm != _ALGORITHM:
+        _refuse(f"officers sign with {_ALGORITHM} only", Problem.BAD_APPROVAL)
+    try:
+        public_key.verify(unb64(approval.signature), signed)
+    except (InvalidSignature, Malformed):
+        _refuse(f"the approval of {approval.officer[:64]} does not fit this act", Problem.BAD_APPROVAL)
+
+
+def _approved(act_hash: str) -> bytes:
+    """What an officer's key signs: never a text that a node's key could have signed."""
+    if not _HASH.fullmatch(act_hash):
+        _malformed("an act hash is 64 lower-case hex digits", Problem.MALFORMED)
+    return _APPROVAL_TAG + bytes.fromhex(act_hash)
+
+
+def _salt(salt: bytes) -> bytes:
+    if len(salt) != SALT_BYTES:
+        raise Malformed(f"a salt has {SALT_BYTES} bytes, not {len(salt)}", code=Problem.MALFORMED)
+    return salt
+
+
+# --- signed objects -------------------------------------------------------------------------------
+
+
+def sign(value: Head | Receipt | Checkpoint | StateExchange, key: Ed25519PrivateKey, kid: str) -> str:
+    """The value as a flattened JWS in JSON."""
+    protected = {"alg": _ALGORITHM, "kid": kid, "typ": _TYPES[type(value)]}
+    signed = jose.serialize_json({"protected": protected}, dumps(value), OKPKey.import_key(key), registry=_REGISTRY)
+    return dumps(_Jws(signed["payload"], signed["protected"], signed["signature"])).decode()
+
+
+def verify(cls: type[T], jws: str | bytes, key_of: KeyOf) -> T:
+    """The value signed by the key that `key_of` finds. Raises Refused or Malformed."""
+    value: T = _verified(jws, key_of, {_TYPES[cls]: cls})[0]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Jws:
+    """A flattened JWS, without the member `header`: nothing outside the signature is believed."""
+
+    payload: str
+    protected: str
+    signature: str
+
+
+def _verified(jws: str | bytes, key_of: KeyOf, expected: dict[str, type]) -> tuple[Any, str]:
+    """(value, key id). The payload is parsed once; before its signature is checked nothing is read
+    from it but who it says it is from, and what was checked are the very bytes that were parsed."""
+    parts = _parts(jws)
+    kid, typ = _header(parts)
+    if typ not in expected:
+        _refuse(f"signed as {typ[:64]}, wanted {' or '.join(expected)}", Problem.WRONG_TYPE)
+    tree = parse_json(_canonical(parts.payload))
+    sender = _sender(tree, expected[typ])
+    key = key_of(sender, kid)
+    if key is None:
+        _refuse(f"{sender[:64]} has no signing key {kid[:64]} in the directory", Problem.UNKNOWN_KEY)
+    _check_signature(parts, key)
+    return read(expected[typ], tree), kid
+
+
+def _parts(jws: str | bytes) -> _Jws:
+    data = jws.encode("utf-8", "surrogatepass") if isinstance(jws, str) else jws  # half a pair is refused as JSON
+    tree = parse_json(data)
+    if not isinstance(tree, dict) or tree.keys() != {"payload", "protected", "signature"}:
+        _malformed("a flattened JWS has exactly payload, protected and signature", Problem.BAD_JWS)
+    return read(_Jws, tree)
+
+
+def _header(parts: _Jws) -> tuple[str, str]:
+    """(kid, typ) of a protected header that holds nothing else but the one algorithm."""
+    header = parse_json(_canonical(parts.protected))
+    if not isinstance(header, dict):
+        _malformed("the protected header is not an object", Problem.BAD_JWS)
+    if header.get("alg", _ALGORITHM) != _ALGORITHM:
+        _refuse(f"the only algorithm is {_ALGORITHM}", Problem.BAD_ALGORITHM)
+    if header.keys() != {"alg", "kid", "typ"} or not all(isinstance(item, str) for item in header.values()):
+        _malformed("a protected header has exactly the texts alg, kid and typ", Problem.BAD_JWS)
+    return header["kid"], header["typ"]
+
+
+def _canonical(text: str) -> bytes:
+    try:
+        return unb64(text)
+    except Malformed as error:
+        raise Malformed(str(error), code=Problem.BAD_JWS) from None
+
+
+def _sender(tree: object, cls: type) -> str:
+    sender = tree.get("origin" if cls is Checkpoint else "from") if isinstance(tree, dict) else None
+    if not isinstance(sender, str):
+        _malformed("the signed text does not say whom it is from", Problem.MALFORMED)
+    return sender
+
+
+def _check_signature(parts: _Jws, key: Ed25519PublicKey) -> None:
+    flattened: Any = {"payload": parts.payload, "protected": parts.protected, "signature": parts.signature}
+    _canonical(parts.signature)
+    try:
+        jose.deserialize_json(flattened, OKPKey.import_key(key), registry=_REGISTRY)
+    except BadSignatureError:
+        _refuse("the signature does not fit: changed on its way, or signed with another key", Problem.BAD_SIGNATURE)
+    except JoseError as error:
+        _malformed(f"this JWS cannot be read: {error}", Problem.BAD_JWS)
+
+
+def _refuse(why: str, code: Problem) -> NoReturn:
+    raise Refused(why, code=code)
+
+
+def _malformed(why: str, code: Problem) -> NoReturn:
+    raise Malformed(why, code=code)
+
+
+# --- parcels --------------------------------------------------------------------------------------
+
+
+def content(head: str, salt: bytes, act: bytes, attached: tuple[Attached, ...] = ()) -> Content:
+    """The sealed part for a signed head and the act it names."""
+    return Content(head, b64(salt), b64(act), attached)
+
+
+def seal(content: Content | Note, routing: Routing, recipient: X25519PublicKey) -> bytes:
+    """The parcel of `content`, which only `recipient` opens and only with this routing."""
+    sealed = _SUITE.encrypt(dumps(content), recipient, _bound(routing))
+    return dumps(Parcel(VERSION, routing.to, routing.urgency, routing.drop_after, b64(sealed)))
+
+
+def open_parcel(data: bytes, private_key: X25519PrivateKey, me: str) -> Content | Note:
+    """The sealed part of a parcel for `me`. It says nothing yet about who sent it."""
+    parcel = loads(Parcel, data)
+    if parcel.v != VERSION:
+        _refuse(f"parcels of version {parcel.v} are not known here, only {VERSION}", Problem.UNSUPPORTED_VERSION)
+    if parcel.to != me:
+        _refuse(f"this parcel is for {parcel.to[:64]}, this node is {me}", Problem.WRONG_ADDRESSEE)
+    bound = _bound(Routing(parcel.to, parcel.urgency, parcel.drop_after))
+    try:
+        opened = _SUITE.decrypt(unb64(parcel.sealed), private_key, bound)
+    except InvalidTag:
+        _refuse("sealed to another key, or changed on its way: fetch the directory, seal again", Problem.UNSEALABLE)
+    tree = parse_json(opened)
+    is_note = isinstance(tree, dict) and tree.keys() == {"jws"}
+    return read(Note, tree) if is_note else read(Content, tree)
+
+
+def _bound(routing: Routing) -> bytes:
+    """The HPKE `info`: the routing as everybody on the way can read it."""
+    return _PARCEL_TAG + dumps(routing)
+
+
+def unpack(data: bytes, reader: Reader) -> Unpacked | Receipt | StateExchange:
+    """Open a parcel and check all that can be checked without a clock or a case.
+
+    Raises Unacceptable for what is truly from its sender and wrong; Refused and Malformed for what
+    may be anybody's doing."""
+    sealed = open_parcel(data, reader.sealing_key, reader.me)
+    if isinstance(sealed, Note):
+        return _noted(sealed, reader)
+    head, kid = _signed_head(sealed.head, reader)
+    _check_addressee(head.to, reader.me)
+    salt, act_bytes = _named_act(sealed, head.act_hash)
+    attached = _enclosures(sealed.attached, reader)
+    try:
+        act = _act_under(head, act_bytes, reader)
+    except ArrpError as error:
+        raise Unacceptable(error, head, act_bytes, salt) from error
+    return Unpacked(head, sealed.head, kid, act, act_bytes, salt, attached)
+
+
+def _noted(note: Note, reader: Reader) -> Receipt | StateExchange:
+    expected: dict[str, type] = {_TYPES[cls]: cls for cls in (Receipt, StateExchange)}
+    value: Receipt | StateExchange = _verified(note.jws, reader.key_of, expected)[0]
+    _check_addressee(value.to, reader.me)
+    return value
+
+
+def _signed_head(jws: str, reader: Reader) -> tuple[Head, str]:
+    head, kid = _verified(jws, reader.key_of, {_TYPES[Head]: Head})
+    return head, kid
+
+
+def _check_addressee(to: str, me: str) -> None:
+    if to != me:
+        _refuse(f"this was signed for {to[:64]}, this node is {me}", Problem.WRONG_ADDRESSEE)
+
+
+def _named_act(carried: Content | Attached, named: str | None) -> tuple[bytes, bytes]:
+    """(salt, act bytes), if they are what the signed head names."""
+    salt, act = unb64(carried.salt), unb64(carried.act)
+    if named is not None and act_hash(salt, act) != named:
+        _refuse("salt and act are not those that the signed head names", Problem.HASH_MISMATCH)
+    return salt, act
+
+
+def _act_under(head: Head, data: bytes, reader: Reader) -> Act:
+    """The act of a head: readable, of the same conversation, and approved by whom the head says."""
+    act = read_act(data, reader.bodies)
+    if (act.request, act.to) != (head.request, head.to):
+        _refuse("act and head name different requests or addressees", Problem.HEAD_MISMATCH)
+    _check_approvals(head.approvals, head.act_hash, head.sender, reader)
+    return act
+
+
+def _check_approvals(approvals: tuple[Approval, ...], named: str, participant: str, reader: Reader) -> None:
+    if len(approvals) > APPROVALS_MAX:
+        _malformed(f"{len(approvals)} approvals are more than the {APPROVALS_MAX} allowed", Problem.MALFORMED)
+    keys = set()
+    for approval in approvals:
+        key = reader.officer_key_of(participant, approval.officer, approval.key)
+        if key is None:
+            _refuse(f"{participant} has no officer {approval.officer[:64]} with that key", Problem.UNKNOWN_OFFICER)
+        check_approval(approval, named, key)
+        keys.add(key.public_bytes_raw())
+    if len(keys) < len(approvals) or len({approval.officer for approval in approvals}) < len(approvals):
+        _refuse("one officer or one key stands for two approvals", Problem.REPEATED_APPROVAL)
+
+
+def _enclosures(attached: tuple[Attached, ...], reader: Reader) -> tuple[Enclosed, ...]:
+    if len(attached) > ATTACHED_MAX:
+        _malformed(f"{len(attached)} attached acts are more than the {ATTACHED_MAX} allowed", Problem.MALFORMED)
+    return tuple(_enclosed(item, reader) for item in attached)
+
+
+def _enclosed(item: Attached, reader: Reader) -> Enclosed:
+    if item.head is not None:
+        return _under_head(item, item.head, reader)
+    if not item.approvals:
+        _refuse("an attached act comes with its head or with approvals, this one with neither", Problem.UNAPPROVED)
+    salt, data = _named_act(item, None)
+    named = act_hash(salt, data)
+    _check_approvals(item.approvals, named, item.by, reader)
+    act = read_act(data, reader.bodies)
+    return Enclosed(item.by, act, data, salt, named, None, item.approvals)
+
+
+def _under_head(item: Attached, jws: str, reader: Reader) -> Enclosed:
+    head, _kid = _signed_head(jws, reader)
+    if head.sender != item.by or item.approvals:
+        _refuse("an attached head is from another participant, or has approvals beside it", Problem.HEAD_MISMATCH)
+    salt, data = _named_act(item, head.act_hash)
+    act = _act_under(head, data, reader)
+    return Enclosed(item.by, act, data, salt, head.act_hash, head, head.approvals)
