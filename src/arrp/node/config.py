@@ -1,0 +1,385 @@
+"""A node's home directory, and the two files of settings in it. A key nobody knows is refused by its name.
+
+    HOME/               0700
+        node.toml       where the node listens, what it writes to, which core it speaks to
+        rules.toml      its policy, its clocks, the powers that the law gives it
+        directory.json  who takes part (node/directory)
+        entry.json      this node's own entry, to be handed to the keepers of the directory
+        mandates/*.json standing mandates signed by two officers (node/standing)
+        keys/           node/keys
+
+    node.toml           default
+    id                  needed              this participant, as the directory names it
+    listen              127.0.0.1:8443      host:port where peers reach it, behind a proxy if there is one
+    store               sqlite:///HOME/node.db   or postgresql+psycopg://…
+    log_level           info                debug | info | warning | error
+    [core]
+    kind                none                none | simulated
+    path                core.db             the file of a simulated core, below HOME
+
+    rules.toml          default   unit, limits
+    [policy]                      what the node does before an officer looked (R-17); by default nothing
+    instant_from        []        participants by id, or all of a kind: @authority, @institution …
+    crimes              []        crime codes; none named = all
+    asset               EUR       what the four amounts count; a claim in another asset goes to an officer
+    per_request         0         amount as text, such as "50000.00": most that one request holds at once
+    per_hour, per_day   0         amount as text, per peer
+    per_account         0         amount as text
+    mandate_issued      true      false: a request under a mandate, which no officer signed, needs one of ours
+    power               none      id of the [[power]] on which the node acts; none = no automatic act
+    seen_within_minutes 30        minutes, 1 to 1440: then the second contact is called
+    [clocks]
+    surplus_minutes     60        minutes, 1 to 60: how long nobody need keep what is held
+    keep_before_minutes 10        minutes, 0 to less than surplus: the node keeps by itself then
+    patience_seconds    120       seconds, 1 to 3600: an unreceipted request is somebody's business after it
+    look_every_seconds  60        seconds, 1 to 3600: how often an account under hold is read again
+    request_hours_max   72        hours, 1 to 720: a request of ours may be applied no later
+    [[power]]                     one for each power, with its source (core/deadline.Power)
+    id, country, article          needed
+    holders             needed    kinds of participants that have it: ["institution"]
+    provisional_hours_max needed  hours, 0 to 8760: undecided; 0 = no hold before an officer decided
+    hold_hours_max      needed    hours, 1 to 87600: one decision
+    chain_hours_max     needed    hours, hold_hours_max to 87600: with all extensions
+    reach               amount    amount | value
+    protected           0         amount as text in protected_asset: stays with the account holder
+    protected_asset     EUR
+    notice_hours        72        hours, 0 to 8760: until the account holder is told
+    objection_hours     120       hours, 1 to 8760: to decide an objection
+    objection_silence   escalate  escalate | release
+    return_notice_hours 24        hours, 0 to 8760: between announcing and sending
+    review_days         180       days, 1 to 3650: of a secured hold
+    onward              free      free | ask | we_do
+    source, checked_on  needed    where the law is, and the day somebody read it: 2026-11-22
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from arrp.core.crime import Crime
+from arrp.core.deadline import Power
+from arrp.core.errors import ArrpError, Malformed
+from arrp.core.money import Amount, decimals
+from arrp.core.policy import Participant, Policy, Rules
+from arrp.node.directory import KINDS, Directory
+from arrp.node.files import read_file
+from arrp.node.standing import load_standing
+
+T = TypeVar("T")
+
+_BYTES_MAX = 1 << 20
+_YEAR = 8760
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What node.toml says. `store` may hold a password, so it is not printed."""
+
+    home: Path
+    id: str
+    host: str
+    port: int
+    store: str = field(repr=False)
+    log_level: str
+    core: str
+    core_path: Path
+
+    @property
+    def directory(self) -> Path:
+        return self.home / "directory.json"
+
+    @property
+    def mandates(self) -> Path:
+        return self.home / "mandates"
+
+
+def load_config(home: Path) -> Config:
+    """The settings of the node at `home`. Raises NotFound, Malformed."""
+    home = home.absolute()
+    tree = _toml(home / "node.toml")
+    node = _take("node.toml", tree, _NODE)
+    core = _take("node.toml: [core]", node["core"], _CORE)
+    host, port = parse_listen(node["listen"])
+    store = node["store"] or f"sqlite:///{home / 'node.db'}"
+    return Config(home, node["id"], host, port, store, node["log_level"], core["kind"], home / core["path"])
+
+
+def load_rules(config: Config, directory: Directory) -> Rules:
+    """The rules of the node: rules.toml, the directory and the standing mandates, with their digest.
+
+    Raises NotFound when the directory does not name this node, Malformed, Refused."""
+    me = directory.participant(config.id)
+    tree = _take("rules.toml", _toml(config.home / "rules.toml"), _RULES)
+    powers = [_power(number, item) for number, item in enumerate(tree["power"], 1)]
+    policy = _policy(_take("rules.toml: [policy]", tree["policy"], _POLICY))
+    clocks = _clocks(_take("rules.toml: [clocks]", tree["clocks"], _CLOCKS))
+    _check_policy(policy, powers, me, directory)
+    standing = load_standing(config.mandates, me.id, directory)
+    values: dict[str, Any] = {
+        "me": me,
+        "participants": dict(directory.participants),
+        "powers": {power.id: power for power in powers},
+        "policy": policy,
+        "standing": tuple((one.act_hash, one.mandate) for one in standing),
+        **clocks,
+    }
+    return Rules(**values, digest=rules_digest(Rules(**values)))
+
+
+def rules_digest(rules: Rules) -> str:
+    """The same values, the same digest, whatever order they came in; another value, another digest."""
+    tree = {name: value for name, value in asdict(rules).items() if name != "digest"}
+    text = json.dumps(tree, sort_keys=True, default=_canonical, separators=(",", ":"))
+    return sha256(b"arrp rules v1\0" + text.encode()).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f"{value // timedelta(microseconds=1)} us"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{value!r} has no place in a digest of rules")
+
+
+def passphrase_from_environment() -> str | None:
+    """ARRP_PASSPHRASE, for scripts."""
+    return os.environ.get("ARRP_PASSPHRASE")
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """(host, port) of `127.0.0.1:8443` or `[::1]:8443`. Raises Malformed."""
+    host, _, digits = text.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    port = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 5 else 0
+    if not bare or (":" in bare) == (bare == host) or not 0 < port < 65536:
+        raise Malformed(f"listen: {text!r} is not host:port, such as 127.0.0.1:8443 or [::1]:8443")
+    return bare, port
+
+
+# --- reading tables -------------------------------------------------------------------------------
+
+
+class _Needed:
+    """Stands where a default would."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """How one key is read; what it is when it is absent."""
+
+    read: Callable[[Any], Any]
+    default: Any = _Needed
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    data = read_file(path, _BYTES_MAX)
+    try:
+        return tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as why:
+        raise Malformed(f"{path} is not TOML: {why}") from None
+
+
+def _take(where: str, tree: Any, keys: Mapping[str, _Key]) -> dict[str, Any]:
+    """The values of a table. Raises Malformed naming the table, the key, and what may stand there."""
+    if not isinstance(tree, dict):
+        raise Malformed(f"{where} is a table of keys, not {tree!r}")
+    for name in tree.keys() - keys.keys():
+        near = get_close_matches(name, keys, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise Malformed(f"{where}: there is no key {name!r}; {meant}It may have: {', '.join(keys)}")
+    return {name: _value(f"{where}: {name}", key, tree.get(name, _Needed)) for name, key in keys.items()}
+
+
+def _value(where: str, key: _Key, found: Any) -> Any:
+    if found is _Needed:
+        if key.default is _Needed:
+            raise Malformed(f"{where} is missing, and has no default")
+        return key.default
+    try:
+        return key.read(found)
+    except ArrpError as why:
+        raise Malformed(f"{where}: {why}") from None
+
+
+def _typed(cls: type[T], wanted: str, value: Any) -> T:
+    if type(value) is not cls:
+        raise Malformed(f"{value!r} is not {wanted}")
+    return value
+
+
+_table = partial(_typed, dict, "a table")
+_tables = partial(_typed, list, "a list of tables")
+_flag = partial(_typed, bool, "true or false")
+
+
+def _text(value: Any) -> str:
+    if not _typed(str, "a text", value).strip():
+        raise Malformed("is empty")
+    return str(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _typed(list, "a list of texts", value))
+
+
+def _one_of(words: Collection[str], value: Any) -> str:
+    if value not in words:
+        raise Malformed(f"{value!r} is not one of {', '.join(words)}")
+    return str(value)
+
+
+def _some_of(words: Collection[str], value: Any) -> tuple[str, ...]:
+    return tuple(_one_of(words, item) for item in _texts(value))
+
+
+def _whole(low: int, high: int, value: Any) -> int:
+    if not low <= _typed(int, "a whole number", value) <= high:
+        raise Malformed(f"{value} is not between {low} and {high}")
+    return int(value)
+
+
+def _asset(value: Any) -> str:
+    decimals(_text(value))
+    return str(value)
+
+
+def _amount(value: Any) -> str:
+    return _typed(str, 'an amount as text, such as "50000.00"', value)
+
+
+def _day(value: Any) -> str:
+    return _typed(date, "a day, such as 2026-11-22 without quotes", value).isoformat()
+
+
+def _store(value: Any) -> str:
+    text = _text(value)
+    if not text.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise Malformed("a store is sqlite:///… or postgresql+psycopg://…")  # not printed: it may hold a password
+    return text
+
+
+def _within(low: int, high: int) -> Callable[[Any], int]:
+    return partial(_whole, low, high)
+
+
+_NODE = {
+    "id": _Key(_text),
+    "listen": _Key(_text, "127.0.0.1:8443"),
+    "store": _Key(_store, ""),
+    "log_level": _Key(partial(_one_of, ("debug", "info", "warning", "error")), "info"),
+    "core": _Key(_table, {}),
+}
+_CORE = {"kind": _Key(partial(_one_of, ("none", "simulated")), "none"), "path": _Key(_text, "core.db")}
+_RULES = {"policy": _Key(_table, {}), "clocks": _Key(_table, {}), "power": _Key(_tables, [])}
+_AMOUNTS = ("per_request", "per_hour", "per_day", "per_account")
+_POLICY = {
+    "instant_from": _Key(_texts, ()),
+    "crimes": _Key(partial(_some_of, tuple(map(str, Crime))), ()),
+    "asset": _Key(_asset, "EUR"),
+    **{name: _Key(_amount, "0") for name in _AMOUNTS},
+    "mandate_issued": _Key(_flag, True),
+    "power": _Key(_text, None),
+    "seen_within_minutes": _Key(_within(1, 1440), 30),
+}
+_CLOCKS = {
+    "surplus_minutes": _Key(_within(1, 60), 60),
+    "keep_before_minutes": _Key(_within(0, 59), 10),
+    "patience_seconds": _Key(_within(1, 3600), 120),
+    "look_every_seconds": _Key(_within(1, 3600), 60),
+    "request_hours_max": _Key(_within(1, 720), 72),
+}
+_POWER = {
+    "id": _Key(_text),
+    "country": _Key(_text),
+    "article": _Key(_text),
+    "holders": _Key(partial(_some_of, KINDS)),
+    "provisional_hours_max": _Key(_within(0, _YEAR)),
+    "hold_hours_max": _Key(_within(1, 10 * _YEAR)),
+    "chain_hours_max": _Key(_within(1, 10 * _YEAR)),
+    "reach": _Key(partial(_one_of, ("amount", "value")), "amount"),
+    "protected": _Key(_amount, "0"),
+    "protected_asset": _Key(_asset, "EUR"),
+    "notice_hours": _Key(_within(0, _YEAR), 72),
+    "objection_hours": _Key(_within(1, _YEAR), 120),
+    "objection_silence": _Key(partial(_one_of, ("escalate", "release")), "escalate"),
+    "return_notice_hours": _Key(_within(0, _YEAR), 24),
+    "review_days": _Key(_within(1, 3650), 180),
+    "onward": _Key(partial(_one_of, ("free", "ask", "we_do")), "free"),
+    "source": _Key(_text),
+    "checked_on": _Key(_day),
+}
+
+
+# --- values -> rules ------------------------------------------------------------------------------
+
+
+def _policy(found: dict[str, Any]) -> Policy:
+    seen_within = timedelta(minutes=found.pop("seen_within_minutes"))
+    for name in _AMOUNTS:
+        found[name] = _minor(f"rules.toml: [policy]: {name}", found[name], found["asset"])
+    return Policy(**found, seen_within=seen_within)
+
+
+def _clocks(found: dict[str, Any]) -> dict[str, Any]:
+    if found["keep_before_minutes"] >= found["surplus_minutes"]:
+        raise Malformed("rules.toml: [clocks]: keep_before_minutes is not less than surplus_minutes")
+    return {
+        "surplus": timedelta(minutes=found["surplus_minutes"]),
+        "keep_before": timedelta(minutes=found["keep_before_minutes"]),
+        "patience": timedelta(seconds=found["patience_seconds"]),
+        "look_every": timedelta(seconds=found["look_every_seconds"]),
+        "request_hours_max": found["request_hours_max"],
+    }
+
+
+def _power(number: int, tree: Any) -> Power:
+    name = tree.get("id", number) if isinstance(tree, dict) else number
+    where = f"rules.toml: [[power]] {name}"
+    found = _take(where, tree, _POWER)
+    if found["chain_hours_max"] < found["hold_hours_max"]:
+        raise Malformed(f"{where}: chain_hours_max is less than hold_hours_max, of which it is the sum")
+    if found["provisional_hours_max"] > found["hold_hours_max"]:
+        raise Malformed(f"{where}: provisional_hours_max is more than hold_hours_max")
+    protected = _minor(f"{where}: protected", found.pop("protected"), found["protected_asset"])
+    return Power(**found, protected_minor=protected)
+
+
+def _minor(where: str, number: str, asset: str) -> int:
+    try:
+        return Amount.parse(number, asset).minor
+    except Malformed as why:
+        raise Malformed(f"{where}: {why}") from None
+
+
+def _check_policy(policy: Policy, powers: list[Power], me: Participant, directory: Directory) -> None:
+    """What names something must name something that is there: a typo here is money not held."""
+    ids = [power.id for power in powers]
+    if len(set(ids)) < len(ids):
+        raise Malformed(f"rules.toml: two [[power]] have one id among {', '.join(ids)}")
+    named = {*directory.participants, *(f"@{kind}" for kind in KINDS)}
+    for name in policy.instant_from:
+        if name not in named:
+            raise Malformed(f"rules.toml: [policy]: instant_from: {name!r} is neither in the directory nor an @kind")
+    if policy.power is None:
+        return
+    power = next((power for power in powers if power.id == policy.power), None)
+    if power is None:
+        raise Malformed(
+            f"rules.toml: [policy]: power: there is no [[power]] {policy.power!r}, only {', '.join(ids) or 'none'}"
+        )
+    if me.kind not in power.holders or power.country != me.country:
+        holders = ", ".join(power.holders)
+        raise Malformed(
+            f"rules.toml: [policy]: power: {power.id} is of {holders} in {power.country}; "
+            f"{me.id} is an {me.kind} in {me.country}"
+        )

@@ -1,0 +1,276 @@
+"""What comes from peers: parcels to receipts, in the order of checks of R-24.
+
+signature → known (same bytes: same receipt) → stored, number taken → version, addressee, approvals,
+`apply_by`, then the rules. What fails the first takes no number; what fails a later one is a signed
+refusal that fills it. Poison stops nobody: a refused act is a receipt like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from arrp.core.errors import ArrpError, Conflict, Malformed, Refused
+from arrp.core.events import KINDS, Delivered, Event
+from arrp.core.mandate import LossAct, Mandate
+from arrp.core.messages import Checkpoint, ConversationState, Head, Outcome, Receipt, StateExchange
+from arrp.core.request import Ask
+from arrp.core.step import Heard, Receipted
+from arrp.node.service import Service, Transaction, expired, retrying
+from arrp.node.store import audit, talk, work
+from arrp.node.store.cases import BODIES
+from arrp.wire.codec import dumps
+from arrp.wire.envelope import VERSION, Enclosed, Reader, Unacceptable, Unpacked, sign, unpack, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A parcel as far as it was understood: `heard`, or the `cause` why it is truly its sender's and wrong."""
+
+    head: Head
+    data: bytes
+    heard: Unpacked | None
+    cause: ArrpError | None
+
+
+class Hearing:
+    """The ear of one node."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.node = service, service.node
+        self.reader = Reader(self.node.me, self.node.keys.sealing, self.node.directory.key_of,
+                             self.node.directory.officer_key_of, BODIES)
+
+    def parcel(self, data: bytes) -> str:
+        """A sealed parcel; the signed receipt for it. Raises Refused, Malformed, Conflict for what takes no number."""
+        incoming = self._unpacked(data)
+        return str(retrying(lambda: self._take(incoming)))
+
+    def _unpacked(self, data: bytes) -> Incoming:
+        try:
+            heard = unpack(data, self.reader)
+        except Unacceptable as error:
+            return Incoming(error.head, data, None, error)
+        if isinstance(heard, Receipt | StateExchange):
+            raise Malformed("receipts and state exchanges come as answers here, not as parcels", code="misplaced")
+        return Incoming(heard.head, data, heard, None)
+
+    def _take(self, incoming: Incoming) -> str:
+        head = incoming.head
+        with self.service.transaction() as door:
+            known = talk.arrived(door.connection, head.sender, head.id)
+            if known is None:
+                known = self._fresh(door, incoming)
+            elif known.digest != _digest(head):
+                raise Conflict(f"head {head.id} of {head.sender} came before with other content", rule="R-24",
+                               code="equivocation")
+            return self._receipt(door, known)
+
+    def _fresh(self, door: Transaction, incoming: Incoming) -> talk.Arrived:
+        """R-24: stored, its number taken; then applied, refused, or waiting for its turn."""
+        head, heard = incoming.head, incoming.heard
+        conversation = self._conversation(door, head, heard)
+        if head.number <= conversation.seen or talk.numbered(door.connection, head.sender, head.request or "",
+                                                             head.number):
+            raise Conflict(f"{head.sender} used number {head.number} of {head.request} before", rule="R-26",
+                           code="equivocation")
+        row = talk.Arrived(head.sender, head.id, head.request or "", head.number, head.act_hash, _digest(head),
+                           Outcome.WAITING, None, None, door.now, incoming.data)
+        in_turn = head.number == conversation.seen + 1
+        if in_turn or (heard is not None and not KINDS[heard.act.kind].waits):
+            row = self._apply(door, conversation, row, incoming)
+        talk.take(door.connection, row)
+        jumped = conversation.jumped if in_turn or row.outcome == Outcome.WAITING else max(
+            conversation.jumped, head.number)
+        moved = replace(self._where(door, conversation), seen=head.number if in_turn else conversation.seen,
+                        jumped=jumped)
+        talk.note(door.connection, moved)
+        if in_turn:
+            self._drain(door, moved)
+        return row
+
+    def _conversation(self, door: Transaction, head: Head, heard: Unpacked | None) -> talk.Conversation:
+        """The conversation's locked row; the first act of one opens its case."""
+        found = talk.lock(door.connection, head.sender, head.request or "")
+        if found is not None:
+            return found
+        if head.request is None:
+            raise Refused("acts outside a conversation come attached", rule="R-26", code="no-conversation")
+        key = f"request {head.request}"
+        if heard is not None and heard.act.kind == "Request":
+            key = self._key(heard)
+        return talk.begin(door.connection, head.sender, head.request, door.case_of(key))
+
+    def _key(self, heard: Unpacked) -> str:
+        """R-03: which case a first request belongs to."""
+        body = heard.act.body
+        if self.node.rules.me.kind == "authority":
+            return f"loss {body.stated_by} {body.loss}"
+        if body.ask is Ask.STOP and body.credit.uetr:
+            return f"payment {body.credit.uetr}"
+        return f"request {heard.act.request}"
+
+    def _where(self, door: Transaction, conversation: talk.Conversation) -> talk.Conversation:
+        """The row as the step left it: our own words in it have taken numbers meanwhile."""
+        return talk.lock(door.connection, conversation.peer, conversation.request) or conversation
+
+    def _drain(self, door: Transaction, conversation: talk.Conversation) -> None:
+        """The gap closed: apply what waited behind it, in order."""
+        while True:
+            conversation = self._where(door, conversation)
+            row = talk.numbered(door.connection, conversation.peer, conversation.request, conversation.seen + 1)
+            if row is None:
+                return
+            if row.outcome == Outcome.WAITING:
+                talk.settle(door.connection, self._apply(door, conversation, row, self._unpacked(row.waiting or b"")))
+            talk.note(door.connection, replace(self._where(door, conversation), seen=row.number))
+
+    # --- applying ----------------------------------------------------------------------------------------
+
+    def _apply(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived,
+               incoming: Incoming) -> talk.Arrived:
+        heard = incoming.heard
+        if heard is not None and self._is_superseded(conversation, row, heard):
+            return replace(row, outcome=Outcome.SUPERSEDED, waiting=None)
+        try:
+            if heard is None:
+                raise incoming.cause or Malformed("the act cannot be read")
+            with door.undone_if_refused():
+                self._check(door, heard)
+                self._keep(door, conversation, heard)
+                given = self._heard(door, heard)
+                door.commit(conversation.case_id, given)
+                self._count(door, heard)
+        except ArrpError as error:
+            self._refused(door, conversation, row, error)
+            return replace(row, outcome=Outcome.REFUSED, code=error.code or "refused", reason=str(error), waiting=None)
+        return replace(row, outcome=Outcome.APPLIED, waiting=None)
+
+    def _is_superseded(self, conversation: talk.Conversation, row: talk.Arrived, heard: Unpacked) -> bool:
+        """R-27: a command overtaken by one that did not wait; the request itself and facts are heard."""
+        kind = KINDS[heard.act.kind]
+        return row.number < conversation.jumped and kind.command and heard.act.kind != "Request"
+
+    def _check(self, door: Transaction, heard: Unpacked) -> None:
+        row = KINDS[heard.act.kind]
+        if heard.head.v != VERSION:
+            raise Refused(f"version {heard.head.v} is not spoken here: {VERSION} is", rule="R-24", code="version")
+        if row.writer == "local" or heard.act.request is None:
+            raise Refused(f"{heard.act.kind} is never said to a peer", rule="R-24", code="not-spoken")
+        last = [at for at in (heard.head.apply_by, heard.act.not_after) if at is not None]
+        if row.command and any(expired(at, door.now) for at in last):
+            raise Refused(f"{heard.act.kind} had to be applied by {min(last):%Y-%m-%dT%H:%M:%SZ}: send a new one",
+                          rule="R-24", code="expired")
+
+    def _keep(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> None:
+        """The bytes of what was heard stay: they are the evidence, and travel on attached."""
+        head = heard.head
+        talk.keep_act(door.connection, talk.KeptAct(head.act_hash, heard.act.act, head.sender, heard.act.kind,
+                                                    conversation.case_id, heard.act_bytes, heard.salt, head.approvals))
+        for enclosed in heard.attached:
+            talk.keep_act(door.connection, talk.KeptAct(
+                enclosed.act_hash, enclosed.act.act, enclosed.by, enclosed.act.kind, conversation.case_id,
+                enclosed.act_bytes, enclosed.salt, enclosed.approvals))
+
+    def _heard(self, door: Transaction, heard: Unpacked) -> Heard:
+        head, act = heard.head, heard.act
+        given = Heard(head.act_hash, head.sender, act.kind, act.request or "", act.body,
+                      tuple(approval.officer for approval in head.approvals), not_after=act.not_after)
+        if act.kind != "Request":
+            return given
+        body = act.body
+        mandate = _enclosed(heard, body.mandate_act, Mandate, head.sender)
+        loss = _enclosed(heard, body.loss_act, LossAct, body.stated_by)
+        tally = talk.tally(door.connection, head.sender, self._key(heard), body, door.now)
+        return replace(given, mandate=mandate, mandate_hash=body.mandate_act, loss=loss, tally=tally)
+
+    def _count(self, door: Transaction, heard: Unpacked) -> None:
+        """What was accepted for work counts towards the caps of R-17; what was refused does not."""
+        body = heard.act.body
+        if heard.act.kind == "Request":
+            talk.note_asked(door.connection, request=heard.act.request, peer=heard.head.sender, loss=body.loss,
+                            mandate=body.mandate_act, key=self._key(heard), claim=body.claim.minor, at=door.now)
+
+    def _refused(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived, error: ArrpError) -> None:
+        """A refusal is written in the case, so that it can be proved."""
+        said = Delivered(row.head, row.act_hash, Outcome.REFUSED, error.code, str(error))
+        event = Event("ActRefused", self.node.me, door.now, row.request, row.act_hash, said)
+        door.write(door.load(conversation.case_id), [event])
+
+    def _receipt(self, door: Transaction, row: talk.Arrived) -> str:
+        """Signed proof that the bytes arrived, with the state as it now is (R-26)."""
+        conversation = talk.lock(door.connection, row.peer, row.request)
+        newest = audit.newest(door.connection)
+        receipt = Receipt(
+            v=VERSION, sender=self.node.me, to=row.peer, id=row.head, act_hash=row.act_hash, request=row.request,
+            number=row.number, outcome=Outcome(row.outcome), seen=conversation.seen if conversation else 0,
+            received_at=row.received_at, code=row.code, reason=row.reason, checkpoint=newest[1] if newest else None,
+        )
+        return sign(receipt, self.node.keys.signing, self.node.keys.signing_id)
+
+    # --- receipts and states ---------------------------------------------------------------------------------
+
+    def receipt(self, peer: str, jws: str) -> None:
+        """A peer's receipt for an act of ours: resending ends; a refusal is shown to an officer."""
+        receipt = verify(Receipt, jws, self.node.directory.key_of)
+        if receipt.sender != peer or receipt.to != self.node.me:
+            raise Refused(f"a receipt of {receipt.sender} for {receipt.to} came from {peer}", rule="R-26",
+                          code="wrong-receipt")
+        request = receipt.request or ""
+        with self.service.transaction() as door:
+            conversation = talk.lock(door.connection, peer, request)
+            if receipt.checkpoint is not None:
+                self._remember(door, peer, receipt.checkpoint)
+            hash_ = talk.receipted(door.connection, receipt, jws)
+            if hash_ is None or conversation is None:
+                return
+            kept = talk.act(door.connection, hash_)
+            if kept is None or hash_ != receipt.act_hash:
+                raise Refused(f"the receipt names another act than number {receipt.number}", rule="R-26",
+                              code="wrong-receipt")
+            if kept.kind == "Request" or receipt.outcome is Outcome.REFUSED:
+                door.commit(conversation.case_id, Receipted(
+                    f"receipt {receipt.id}", kept.act, hash_, kept.kind, request, receipt.outcome, receipt.code,
+                    receipt.reason))
+
+    def _remember(self, door: Transaction, peer: str, jws: str) -> None:
+        """R-64: a peer's checkpoint is kept: what it once showed it cannot take back."""
+        checkpoint = verify(Checkpoint, jws, self.node.directory.key_of)
+        if checkpoint.origin == peer:
+            work.keep_checkpoint(door.connection, peer, checkpoint.size, jws)
+
+    def state(self, peer: str) -> str:
+        """All our conversations with a peer, as we see them (R-28)."""
+        with self.node.store.reading() as connection:
+            talks = talk.with_peer(connection, peer)
+        stated = tuple(ConversationState(t.request, t.sent, t.seen) for t in talks)
+        exchange = StateExchange(VERSION, self.node.me, peer, self.node.clock.now(), stated)
+        return sign(exchange, self.node.keys.signing, self.node.keys.signing_id)
+
+    def compare(self, jws: str) -> StateExchange:
+        """R-28: what the peer has not seen of ours is sent again; what we have not seen it sends itself."""
+        theirs = verify(StateExchange, jws, self.node.directory.key_of)
+        if theirs.to != self.node.me:
+            raise Refused(f"this state exchange is for {theirs.to}", rule="R-28", code="wrong-addressee")
+        seen = {said.request: said.seen for said in theirs.conversations}
+        with self.node.store.writing() as connection:
+            for ours in talk.with_peer(connection, theirs.sender):
+                if seen.get(ours.request, 0) < ours.sent:
+                    talk.reopen(connection, theirs.sender, ours.request, seen.get(ours.request, 0),
+                                self.node.clock.now())
+            work.compared(connection, theirs.sender, self.node.clock.now())
+        self.node.wake()
+        return theirs
+
+
+def _digest(head: Head) -> bytes:
+    """What must not differ when the same head id comes again: everything the sender signed."""
+    return sha256(dumps(head)).digest()
+
+
+def _enclosed(heard: Unpacked, named: str | None, body: type, by: str):  # type: ignore[no-untyped-def]
+    """The attached act of that hash, said by `by` and approved by two of its officers; None when it is not there."""
+    found: Enclosed | None = next((e for e in heard.attached if e.act_hash == named), None)
+    if found is None or found.by != by or not isinstance(found.act.body, body) or len(found.approvals) < 2:
+        return None
+    return found.act.body

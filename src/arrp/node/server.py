@@ -1,0 +1,103 @@
+"""A node as a process: the peers' port, the officers' socket, and the worker, until it is told to stop.
+
+`kill -9` at any moment is safe: what was receipted is in the log, the rest is asked again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from arrp.connectors import Connector
+from arrp.core.errors import Conflict
+from arrp.node.delivery import Delivery, HttpTransport
+from arrp.node.hearing import Hearing
+from arrp.node.http import peers_app
+from arrp.node.service import Node, Service
+from arrp.node.socket import officers_app
+from arrp.node.worker import Worker
+
+log = logging.getLogger("arrp.server")
+
+THREADS = 12
+
+
+def owner_only(path: Path) -> socket.socket:
+    """A listening Unix socket that only its owner may open. Raises Conflict when a node listens there."""
+    if path.exists():
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                raise Conflict(f"another node already listens on {path}: stop it first")
+        path.unlink()
+    listening = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(before)
+    listening.listen(128)
+    return listening
+
+
+def serve(node: Node, core: Connector | None, host: str, port: int, officers: Path) -> None:
+    """Run until SIGTERM or SIGINT."""
+    awake = threading.Event()
+    node = replace(node, wake=awake.set)
+    service = Service(node)
+    hearing = Hearing(service)
+    transport = HttpTransport()
+    with ThreadPoolExecutor(THREADS, "arrp") as executor:
+        worker = Worker(service, Delivery(service, hearing, transport, core), executor, awake)
+        apps = [
+            _server(peers_app(hearing), host, port),
+            _server(officers_app(service), "", 0),
+        ]
+        listening = owner_only(officers)
+        threads = [
+            threading.Thread(target=worker.run, name="worker"),
+            threading.Thread(target=apps[0].run, name="peers"),
+            threading.Thread(target=apps[1].run, kwargs={"sockets": [listening]}, name="officers"),
+        ]
+        for thread in threads:
+            thread.start()
+        log.info("%s serves peers on %s:%d and officers on %s", node.me, host, port, officers)
+        _until_told()
+        worker.stop()
+        for app in apps:
+            app.should_exit = True
+        for thread in threads:
+            thread.join()
+    transport.close()
+    node.store.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: FastAPI, host: str, port: int) -> _Server:
+    return _Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False,
+                                  timeout_keep_alive=30))
+
+
+def _until_told() -> None:
+    told = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: told.set())
+    while not told.wait(1):
+        pass

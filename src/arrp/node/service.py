@@ -1,0 +1,292 @@
+"""The one door. Everything that happens to a case goes through here, one case row at a time.
+
+`handle` locks the row, folds (or remembers) the case, calls `step`, and commits events, leaf hashes,
+outbox, intents and timer at once. No lock is held while anything outside is called. What comes from
+peers enters through node/hearing.py, which ends in the same `commit`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import reduce
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from arrp.core.case import Case, apply
+from arrp.core.errors import ArrpError, Conflict, NotFound, Refused
+from arrp.core.events import KINDS, Draft, Event
+from arrp.core.messages import Act, Approval, Handling, Head, Urgency, Uses
+from arrp.core.policy import Rules
+from arrp.core.protocol import next_due, step
+from arrp.core.step import Approve, Command, CoreAnswer, Given, Joined, Tick
+from arrp.node.clock import Clock
+from arrp.node.directory import Directory
+from arrp.node.keys import NodeKeys
+from arrp.node.standing import Standing
+from arrp.node.store import cases, talk, work
+from arrp.node.store.engine import Store
+from arrp.wire.codec import act_bytes, dumps
+from arrp.wire.envelope import VERSION, act_hash, check_approval, unb64
+
+# What must not wait behind anything else; the rest is routine (I20).
+ROUTINE = frozenset({"ObjectionRaised", "ObjectionDecided", "MoneyReturned", "ReturnAnnounced", "RequestSeen"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What a running node is made of. `wake` is called after each commit that left work to do."""
+
+    store: Store
+    rules: Rules
+    directory: Directory
+    keys: NodeKeys
+    clock: Clock
+    standing: tuple[Standing, ...] = ()
+    wake: Callable[[], None] = lambda: None
+
+    @property
+    def me(self) -> str:
+        return self.rules.me.id
+
+
+class Service:
+    """The door of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.folds = cases.Folds(node.me)
+        self.epoch = 1
+        with node.store.writing() as connection:
+            self._secret = _account_secret(connection, node)
+            for standing in node.standing:
+                talk.keep_act(connection, _kept(standing))
+            for peer in node.directory.participants:
+                work.know_peer(connection, peer)
+
+    # --- what is given -------------------------------------------------------------------------------
+
+    def command(self, command: Command, case_id: str | None = None) -> tuple[str, list[Event]]:
+        """An officer's wish. A report opens a case; anything else names one, or a request in it."""
+        with self.transaction() as door:
+            if command.verb == "report":
+                case_id = door.case_of(f"loss {self.node.me} {command.body.loss}")
+            elif case_id is None:
+                case_id = door.case_of_request(command.request or "")
+            return case_id, door.commit(case_id, command)
+
+    def approve(self, act_id: str, approval: Approval, given_id: str) -> tuple[str, list[Event]]:
+        """One officer's signature, checked here against the directory, counted by `step` (R-23)."""
+        with self.transaction() as door:
+            kept = talk.own_act(door.connection, self.node.me, act_id)
+            if kept is None or kept.case_id is None:
+                raise NotFound(f"there is no draft {act_id} on this node")
+            key = self.node.directory.officer_key_of(self.node.me, approval.officer, approval.key)
+            if key is None:
+                raise Refused(f"{approval.officer} with key {approval.key} is no officer of {self.node.me}",
+                              rule="R-23", code="unknown-officer")
+            check_approval(approval, kept.act_hash, key)
+            given = Approve(given_id, act_id, kept.act_hash, approval)
+            return kept.case_id, door.commit(kept.case_id, given)
+
+    def answer(self, case_id: str, given: CoreAnswer) -> None:
+        """What the core said. One that was already written down changes nothing."""
+        with self.transaction() as door:
+            if given.ref in self.folds.lock(door.connection, case_id).intents:
+                door.commit(case_id, given)
+
+    def tick(self, case_id: str) -> None:
+        with self.transaction() as door:
+            door.commit(case_id, Tick(f"tick {case_id} {self.node.clock.now().isoformat()}"))
+
+    def join(self, request_id: str, from_case: str, key: str, answer: CoreAnswer) -> None:
+        """R-03: the request moves from its waiting case to its account's, conversation and all."""
+        with self.transaction() as door:
+            request = self.folds.lock(door.connection, from_case).request(request_id)
+            conversation = talk.lock(door.connection, request.peer, request_id)
+            if conversation is None or conversation.case_id != from_case:
+                return  # done before
+            request = self.folds.lock(door.connection, from_case).request(request_id)
+            loss = self.folds.lock(door.connection, from_case).losses.get((request.body.stated_by, request.body.loss))
+            target = door.case_of(key)
+            tally = talk.tally(door.connection, request.peer, key, request.body, door.now)
+            mine = request.body.claim.minor  # counted when it came in
+            tally = replace(tally, hour=max(0, tally.hour - mine), day=max(0, tally.day - mine))
+            talk.note(door.connection, replace(conversation, case_id=target))
+            work.joined(door.connection, request_id, self.node.clock.now())
+            door.commit(target, Joined(f"join {request_id}", request, answer, loss[1] if loss else None, tally))
+
+    def account_key(self, account_ref: str) -> str:
+        """R-03: the key of an account's case: an HMAC under a key of this node, so that the list of
+        cases names no account."""
+        return f"account {hmac.new(self._secret, account_ref.encode(), sha256).hexdigest()}"
+
+    # --- transactions ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One commit. What was folded in it is remembered only once it is durable."""
+        with self.node.store.writing() as connection:
+            door = Transaction(self, connection)
+            yield door
+        for case in door.after.values():
+            self.folds.keep(case)
+        if door.after:
+            self.node.wake()
+
+
+class Transaction:
+    """What one transaction does to cases. `after` are the cases as they will be once it commits."""
+
+    def __init__(self, service: Service, connection: Connection) -> None:
+        self.service, self.node, self.connection = service, service.node, connection
+        self.now = service.node.clock.now()
+        self.after: dict[str, Case] = {}
+
+    def case_of(self, key: str) -> str:
+        """The case with that key, opened when there is none."""
+        found = cases.find(self.connection, key)
+        if found is None:
+            found = self.node.clock.new_id()
+            cases.open_case(self.connection, found, key, self.now)
+        return found
+
+    def case_of_request(self, request: str) -> str:
+        for participant in self.node.directory.participants:
+            conversation = talk.lock(self.connection, participant, request)
+            if conversation is not None:
+                return conversation.case_id
+        raise NotFound(f"no case on this node has a request {request or '(none named)'}")
+
+    @contextmanager
+    def undone_if_refused(self) -> Iterator[None]:
+        """A savepoint: what a refused act had begun to write is not there afterwards."""
+        before = dict(self.after)
+        with self.connection.begin_nested() as savepoint:
+            try:
+                yield
+            except ArrpError:
+                savepoint.rollback()
+                self.after = before
+                raise
+
+    def load(self, case_id: str) -> Case:
+        return self.after.get(case_id) or self.service.folds.lock(self.connection, case_id)
+
+    def commit(self, case_id: str, given: Given) -> list[Event]:
+        """`step`, and everything that follows from its events, in this transaction."""
+        case = self.load(case_id)
+        return self.write(case, step(case, given, self.now, self.node.rules))
+
+    def write(self, case: Case, said: Sequence[Event]) -> list[Event]:
+        events = [self._spoken(case.id, event) for event in said]
+        after = reduce(apply, events, case)
+        if events:
+            salts = [self.node.clock.salt() for _ in events]
+            cases.append(self.connection, after, events, salts, self.node.rules.digest)
+        for event in events:
+            self._derive(after, event)
+        due = next_due(after, self.node.rules)
+        if due is not None and due <= self.now:
+            due = self.now + timedelta(seconds=1)  # a tick that changed nothing must not spin
+        cases.note_state(self.connection, after, due)
+        self.after[after.id] = after
+        return events
+
+    # --- what follows from an event --------------------------------------------------------------------
+
+    def _derive(self, case: Case, event: Event) -> None:
+        if event.kind == "Intended":
+            work.intend(self.connection, event.body.ref, case.id, event.body.verb, self.now)
+        elif event.kind == "CoreAnswered":
+            work.answered(self.connection, event.body.ref, self.now)
+        elif event.kind == "CaseJoined":
+            work.ask_join(self.connection, event.request or "", case.id,
+                          self.service.account_key(event.body.to), self.now)
+        elif event.kind == "ActApproved":
+            talk.approved(self.connection, event.body.act_hash, case.approvals[event.body.act])
+
+    def _spoken(self, case_id: str, event: Event) -> Event:
+        """Freeze drafts; give what we say to a peer its bytes, number and head (R-20, R-26)."""
+        if event.kind == "Drafted":
+            self._freeze(case_id, event.body)
+            return event
+        if event.by != self.node.me or event.to in ("", self.node.me) or KINDS[event.kind].writer == "local":
+            return event
+        kept = talk.own_act(self.connection, self.node.me, event.act)
+        if kept is None:
+            act = Act(event.act, event.request, event.to, event.kind, Handling.H1, Uses(), event.body, event.not_after)
+            kept = self._keep(case_id, act)
+        self._queue(case_id, event, kept)
+        return replace(event, act_hash=kept.act_hash)
+
+    def _freeze(self, case_id: str, draft: Draft) -> None:
+        self._keep(case_id, Act(draft.act, draft.request, draft.to, draft.kind, Handling.H1, Uses(), draft.body,
+                                draft.not_after))
+
+    def _keep(self, case_id: str, act: Act) -> talk.KeptAct:
+        data, salt = act_bytes(act), self.node.clock.salt()
+        kept = talk.KeptAct(act_hash(salt, data), act.act, self.node.me, act.kind, case_id, data, salt, ())
+        talk.keep_act(self.connection, kept)
+        return kept
+
+    def _queue(self, case_id: str, event: Event, kept: talk.KeptAct) -> None:
+        request = event.request or ""
+        spoken = talk.lock(self.connection, event.to, request)
+        if spoken is None:
+            spoken = talk.begin(self.connection, event.to, request, case_id)
+        spoken = replace(spoken, sent=spoken.sent + 1)
+        urgency = Urgency.ROUTINE if event.kind in ROUTINE else Urgency.URGENT
+        row = KINDS[event.kind]
+        head = Head(
+            v=VERSION, id=self.node.clock.new_id(), sender=self.node.me, epoch=self.service.epoch, to=event.to,
+            request=request, number=spoken.sent, seen=spoken.seen, answers=None, urgency=urgency, sent_at=self.now,
+            apply_by=event.not_after if row.command else None, act_hash=kept.act_hash, approvals=kept.approvals,
+            mandate=event.body.mandate_act if event.kind == "Request" else None,
+        )
+        attached = (event.body.mandate_act, event.body.loss_act) if event.kind == "Request" else ()
+        talk.note(self.connection, spoken)
+        talk.put(
+            self.connection,
+            talk.Unreceipted(0, event.to, request, spoken.sent, kept.act_hash, event.kind, urgency, dumps(head),
+                             tuple(hash_ for hash_ in attached if hash_), 0),
+            self.now,
+        )
+
+
+def retrying(attempt: Callable[[], Any], times: int = 3) -> Any:
+    """Once more when two transactions opened the same case or conversation at the same moment (F06)."""
+    for _ in range(times - 1):
+        try:
+            return attempt()
+        except IntegrityError:
+            continue
+    try:
+        return attempt()
+    except IntegrityError as error:
+        raise Conflict("somebody else was writing the same; try again") from error
+
+
+def _account_secret(connection: Connection, node: Node) -> bytes:
+    kept = work.remembered(connection, "account secret")
+    if kept is None:
+        kept = (node.clock.salt() + node.clock.salt()).hex()
+        work.remember(connection, "account secret", kept)
+    return bytes.fromhex(kept)
+
+
+def _kept(standing: Standing) -> talk.KeptAct:
+    """A standing mandate belongs to no case: its bytes are kept for every request that rests on it."""
+    attached = standing.attached
+    return talk.KeptAct(standing.act_hash, standing.act_hash, attached.by, "Mandate", None, unb64(attached.act),
+                        unb64(attached.salt), attached.approvals)
+
+
+def expired(apply_by: datetime | None, now: datetime) -> bool:
+    return apply_by is not None and now >= apply_by

@@ -1,0 +1,64 @@
+"""Positions and checkpoints: the log as a Merkle tree (RFC 9162), written by one leased sequencer.
+
+The leaf hash commits with its event; here committed rows get dense positions, within a second, so
+that writers on PostgreSQL do not wait for each other. The tree, the checkpoints and any change feed
+use positions. `arrp audit verify` does not use this file (node/verify.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from arrp.core.errors import Corrupt
+from arrp.node.store.tables import checkpoints, events
+from arrp.node.store.work import remember, remembered
+from arrp.wire.audit import Frontier
+
+_FRONTIER = "frontier"
+
+
+def sequence(connection: Connection, most: int) -> Frontier | None:
+    """Give the oldest unplaced rows their positions; the new frontier, None when there were none."""
+    rows = connection.execute(
+        select(events.c.id, events.c.leaf).where(events.c.position.is_(None)).order_by(events.c.id).limit(most)
+    ).all()
+    if not rows:
+        return None
+    frontier = current(connection)
+    placed = []
+    for row in rows:
+        placed.append({"row": row.id, "place": frontier.size})
+        frontier = frontier.append(row.leaf)
+    connection.execute(
+        update(events).where(events.c.id == bindparam("row")).values(position=bindparam("place")), placed
+    )
+    remember(connection, _FRONTIER, frontier.dump())
+    return frontier
+
+
+def current(connection: Connection) -> Frontier:
+    """The frontier as last written, checked against the number of placed rows."""
+    kept = remembered(connection, _FRONTIER)
+    frontier = Frontier.load(kept) if kept else Frontier()
+    placed = connection.execute(select(func.max(events.c.position))).scalar()
+    if frontier.size != (0 if placed is None else placed + 1):
+        raise Corrupt(f"the tree says {frontier.size} leaves, the log has {placed}: run arrp audit verify")
+    return frontier
+
+
+def unplaced(connection: Connection) -> int:
+    return connection.execute(select(func.count()).where(events.c.position.is_(None))).scalar() or 0
+
+
+def keep(connection: Connection, size: int, root: str, at: datetime, jws: str) -> None:
+    connection.execute(insert(checkpoints).values(size=size, root=root, at=at, jws=jws))
+
+
+def newest(connection: Connection) -> tuple[int, str] | None:
+    """(size, signed checkpoint) of the largest tree this node vouched for."""
+    row = connection.execute(
+        select(checkpoints.c.size, checkpoints.c.jws).order_by(checkpoints.c.size.desc()).limit(1)
+    ).first()
+    return (row.size, row.jws) if row else None

@@ -1,0 +1,20 @@
+"""The schema's versions, by Alembic. A node migrates its store when it opens it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine
+
+_HERE = Path(__file__).parent / "migrations"
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the store to the newest version; does nothing when it is there."""
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

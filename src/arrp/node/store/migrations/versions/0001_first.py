@@ -1,0 +1,174 @@
+"""The first schema (see tables.py, which must stay equal to the sum of all migrations)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table("asked",
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("loss", sa.Text(), nullable=False),
+        sa.Column("mandate", sa.Text(), nullable=True),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("claim", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("request")
+    )
+    op.create_index("asked_peer", "asked", ["peer", "at"], unique=False)
+    op.create_table("cases",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key")
+    )
+    op.create_index("cases_due", "cases", ["due_at"], unique=False)
+    op.create_table("checkpoints",
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("jws", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("size")
+    )
+    op.create_table("inbox",
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("head", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("act_hash", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("waiting", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("peer", "head"),
+        sa.UniqueConstraint("peer", "request", "number")
+    )
+    op.create_table("leases",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name")
+    )
+    op.create_table("meta",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name")
+    )
+    op.create_table("peers",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("checkpoint_size", sa.BigInteger(), nullable=False),
+        sa.Column("checkpoint", sa.Text(), nullable=True),
+        sa.Column("compared_at", sa.BigInteger(), nullable=True),
+        sa.Column("silent_since", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id")
+    )
+    op.create_table("acts",
+        sa.Column("act_hash", sa.Text(), nullable=False),
+        sa.Column("act", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=True),
+        sa.Column("bytes", sa.LargeBinary(), nullable=True),
+        sa.Column("salt", sa.LargeBinary(), nullable=True),
+        sa.Column("approvals", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
+        sa.PrimaryKeyConstraint("act_hash"),
+        sa.UniqueConstraint("by", "act")
+    )
+    op.create_table("conversations",
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("jumped", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
+        sa.PrimaryKeyConstraint("peer", "request")
+    )
+    op.create_table("events",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("lasting", sa.LargeBinary(), nullable=False),
+        sa.Column("private", sa.LargeBinary(), nullable=True),
+        sa.Column("salt", sa.LargeBinary(), nullable=True),
+        sa.Column("private_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("leaf", sa.LargeBinary(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("case_id", "number"),
+        sa.UniqueConstraint("position")
+    )
+    op.create_table("intents",
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
+        sa.PrimaryKeyConstraint("ref")
+    )
+    op.create_index("intents_due", "intents", ["answered_at", "due_at"], unique=False)
+    op.create_table("joins",
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
+        sa.PrimaryKeyConstraint("request")
+    )
+    op.create_table("outbox",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("act_hash", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("urgency", sa.Text(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("attached", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("receipt", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["act_hash"], ["acts.act_hash"], ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("peer", "request", "number")
+    )
+    op.create_index("outbox_due", "outbox", ["state", "due_at"], unique=False)
+
+def downgrade() -> None:
+    op.drop_table("joins")
+    op.drop_table("intents")
+    op.drop_table("outbox")
+    op.drop_table("inbox")
+    op.drop_table("conversations")
+    op.drop_table("acts")
+    op.drop_table("events")
+    op.drop_table("asked")
+    op.drop_table("cases")
+    op.drop_table("checkpoints")
+    op.drop_table("peers")
+    op.drop_table("leases")
+    op.drop_table("meta")

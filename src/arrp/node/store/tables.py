@@ -1,0 +1,197 @@
+"""The schema: one log, and tables derived from it that can all be rebuilt from it or from peers.
+
+Instants are whole microseconds since 1970 in UTC, money is whole minor units, hashes are bytes.
+Invariants are constraints first: one number per conversation and side, one leaf per event, one
+position per leaf, one effect per intent.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime as whole microseconds. A naive one is a bug and is refused."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "an instant without a time zone"
+        return (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+# SQLite numbers rows only where the key is exactly INTEGER.
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+schema = MetaData()
+
+meta = Table("meta", schema, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+cases = Table(
+    "cases", schema,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # its loss or payment, or its account as a keyed hash
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("due_at", Instant),  # when time itself changes this case; the timer
+    Index("cases_due", "due_at"),
+)
+
+events = Table(
+    "events", schema,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("rules", Text, nullable=False),  # digest of the rules that were in force
+    Column("lasting", LargeBinary, nullable=False),
+    Column("private", LargeBinary),  # null once erased, like its salt
+    Column("salt", LargeBinary),
+    Column("private_digest", LargeBinary, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("position", BigInteger, unique=True),  # null until the sequencer comes by, within a second
+    UniqueConstraint("case_id", "number"),
+)
+
+acts = Table(
+    "acts", schema,
+    Column("act_hash", Text, primary_key=True),
+    Column("act", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("case_id", Text, ForeignKey("cases.id")),  # null: a standing mandate
+    Column("bytes", LargeBinary),  # null once erased, like the salt
+    Column("salt", LargeBinary),
+    Column("approvals", LargeBinary, nullable=False),
+    UniqueConstraint("by", "act"),
+)
+
+conversations = Table(
+    "conversations", schema,
+    Column("peer", Text, primary_key=True),
+    Column("request", Text, primary_key=True),
+    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("jumped", Integer, nullable=False),  # highest number of a command that did not wait in the gap
+)
+
+outbox = Table(
+    "outbox", schema,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("peer", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("act_hash", Text, ForeignKey("acts.act_hash"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("urgency", Text, nullable=False),
+    Column("head", LargeBinary, nullable=False),  # exact bytes of the head; signed again if the key changes
+    Column("attached", LargeBinary, nullable=False),  # act hashes that travel with it
+    Column("state", Text, CheckConstraint("state IN ('queued', 'receipted', 'refused')"), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("receipt", Text),
+    UniqueConstraint("peer", "request", "number"),
+    Index("outbox_due", "state", "due_at"),
+)
+
+inbox = Table(
+    "inbox", schema,
+    Column("peer", Text, primary_key=True),
+    Column("head", Text, primary_key=True),
+    Column("request", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("act_hash", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # of the signed head: same id with another head is refused
+    Column("outcome", Text, CheckConstraint("outcome IN ('applied', 'waiting', 'refused', 'superseded')"),
+           nullable=False),
+    Column("code", Text),
+    Column("reason", Text),
+    Column("received_at", Instant, nullable=False),
+    Column("waiting", LargeBinary),  # the opened parcel, until its turn comes
+    UniqueConstraint("peer", "request", "number"),
+)
+
+asked = Table(
+    "asked", schema,
+    Column("request", Text, primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("loss", Text, nullable=False),
+    Column("mandate", Text),
+    Column("key", Text, nullable=False),
+    Column("claim", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("asked_peer", "peer", "at"),
+)
+
+intents = Table(
+    "intents", schema,
+    Column("ref", Text, primary_key=True),
+    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("answered_at", Instant),
+    Index("intents_due", "answered_at", "due_at"),
+)
+
+joins = Table(
+    "joins", schema,
+    Column("request", Text, primary_key=True),
+    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("done_at", Instant),
+)
+
+checkpoints = Table(
+    "checkpoints", schema,
+    Column("size", BigInteger, primary_key=True),
+    Column("root", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("jws", Text, nullable=False),
+)
+
+peers = Table(
+    "peers", schema,
+    Column("id", Text, primary_key=True),
+    Column("checkpoint_size", BigInteger, nullable=False),
+    Column("checkpoint", Text),
+    Column("compared_at", Instant),
+    Column("silent_since", Instant),
+)
+
+leases = Table(
+    "leases", schema,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", Instant, nullable=False),
+)

@@ -1,0 +1,297 @@
+"""Conversations: what was said and is unreceipted, what was heard and in which turn (R-26, R-27).
+
+Each side numbers its own acts from 1 per conversation. The row of the conversation is locked while
+a number is taken, so numbers are dense and in commit order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+
+from arrp.core.messages import Approval, Outcome, Receipt
+from arrp.core.policy import Tally
+from arrp.core.request import Asked
+from arrp.node.store.engine import for_update
+from arrp.node.store.tables import acts, asked, conversations, inbox, outbox, peers
+from arrp.wire.codec import dumps, loads
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    peer: str
+    request: str
+    case_id: str
+    sent: int
+    seen: int
+    jumped: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAct:
+    """The exact bytes of an act, ours or another's, with what its officers signed."""
+
+    act_hash: str
+    act: str
+    by: str
+    kind: str
+    case_id: str | None
+    data: bytes
+    salt: bytes
+    approvals: tuple[Approval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Approvals:
+    approvals: tuple[Approval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashes:
+    hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreceipted:
+    """One row of the outbox that is due."""
+
+    id: int
+    peer: str
+    request: str
+    number: int
+    act_hash: str
+    kind: str
+    urgency: str
+    head: bytes
+    attached: tuple[str, ...]
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One row of the inbox."""
+
+    peer: str
+    head: str
+    request: str
+    number: int
+    act_hash: str
+    digest: bytes
+    outcome: str
+    code: str | None
+    reason: str | None
+    received_at: datetime
+    waiting: bytes | None
+
+
+# --- conversations -----------------------------------------------------------------------------------
+
+
+def lock(connection: Connection, peer: str, request: str) -> Conversation | None:
+    query = select(conversations).where(conversations.c.peer == peer, conversations.c.request == request)
+    row = connection.execute(query.with_for_update() if for_update(connection) else query).first()
+    return Conversation(*row) if row else None
+
+
+def begin(connection: Connection, peer: str, request: str, case_id: str) -> Conversation:
+    fresh = Conversation(peer, request, case_id, 0, 0, 0)
+    connection.execute(
+        insert(conversations).values(peer=peer, request=request, case_id=case_id, sent=0, seen=0, jumped=0)
+    )
+    return fresh
+
+
+def note(connection: Connection, talk: Conversation) -> None:
+    connection.execute(
+        update(conversations)
+        .where(conversations.c.peer == talk.peer, conversations.c.request == talk.request)
+        .values(case_id=talk.case_id, sent=talk.sent, seen=talk.seen, jumped=talk.jumped)
+    )
+
+
+def with_peer(connection: Connection, peer: str) -> list[Conversation]:
+    query = select(conversations).where(conversations.c.peer == peer).order_by(conversations.c.request)
+    return [Conversation(*row) for row in connection.execute(query)]
+
+
+# --- acts ----------------------------------------------------------------------------------------------
+
+
+def keep_act(connection: Connection, act: KeptAct) -> None:
+    """Keep the bytes of an act. One that is already kept stays as it is: its hash names its content."""
+    if connection.execute(select(acts.c.act_hash).where(acts.c.act_hash == act.act_hash)).first():
+        return
+    connection.execute(
+        insert(acts).values(act_hash=act.act_hash, act=act.act, by=act.by, kind=act.kind, case_id=act.case_id,
+                            bytes=act.data, salt=act.salt, approvals=dumps(_Approvals(act.approvals)))
+    )
+
+
+def approved(connection: Connection, act_hash: str, approvals: tuple[Approval, ...]) -> None:
+    connection.execute(
+        update(acts).where(acts.c.act_hash == act_hash).values(approvals=dumps(_Approvals(approvals)))
+    )
+
+
+def act(connection: Connection, act_hash: str) -> KeptAct | None:
+    return _act(connection, acts.c.act_hash == act_hash)
+
+
+def own_act(connection: Connection, me: str, act_id: str) -> KeptAct | None:
+    return _act(connection, and_(acts.c.by == me, acts.c.act == act_id))
+
+
+def _act(connection: Connection, which: ColumnElement[bool]) -> KeptAct | None:
+    row = connection.execute(select(acts).where(which)).first()
+    if row is None:
+        return None
+    said = loads(_Approvals, row.approvals).approvals
+    return KeptAct(row.act_hash, row.act, row.by, row.kind, row.case_id, row.bytes or b"", row.salt or b"", said)
+
+
+# --- outbox ----------------------------------------------------------------------------------------------
+
+
+def put(connection: Connection, row: Unreceipted, due_at: datetime) -> None:
+    """An act is to leave: it is sent until it is receipted."""
+    connection.execute(
+        insert(outbox).values(
+            peer=row.peer, request=row.request, number=row.number, act_hash=row.act_hash, kind=row.kind,
+            urgency=row.urgency, head=row.head, attached=dumps(_Hashes(row.attached)), state="queued", due_at=due_at,
+            tries=0,
+        )
+    )
+
+
+_OUT = (outbox.c.id, outbox.c.peer, outbox.c.request, outbox.c.number, outbox.c.act_hash, outbox.c.kind,
+        outbox.c.urgency, outbox.c.head, outbox.c.attached, outbox.c.tries)
+
+
+def claim(connection: Connection, now: datetime, lease: timedelta, most: int, busy: Sequence[str] = ()
+          ) -> list[Unreceipted]:
+    """Take due rows for sending: urgent ones first, and per conversation the lowest number only, so
+    that a dead peer or a refused act stops nobody else (R-26). Peers in `busy` wait. The lease makes
+    a crashed send due again."""
+    lowest = (
+        select(func.min(outbox.c.id)).where(outbox.c.state == "queued").group_by(outbox.c.peer, outbox.c.request)
+    )
+    query = (
+        select(*_OUT)
+        .where(outbox.c.state == "queued", outbox.c.due_at <= now, outbox.c.id.in_(lowest), outbox.c.peer.not_in(busy))
+        .order_by(outbox.c.urgency.desc(), outbox.c.due_at, outbox.c.id).limit(most)
+    )
+    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    connection.execute(
+        update(outbox).where(outbox.c.id.in_([row.id for row in rows]))
+        .values(due_at=now + lease, tries=outbox.c.tries + 1)
+    )
+    return [_unreceipted(row) for row in rows]
+
+
+def _unreceipted(row: Any) -> Unreceipted:
+    return Unreceipted(row.id, row.peer, row.request, row.number, row.act_hash, row.kind, row.urgency, row.head,
+                       loads(_Hashes, row.attached).hashes, row.tries)
+
+
+def retry(connection: Connection, id: int, due_at: datetime) -> None:
+    connection.execute(update(outbox).where(outbox.c.id == id, outbox.c.state == "queued").values(due_at=due_at))
+
+
+def receipted(connection: Connection, receipt: Receipt, jws: str) -> str | None:
+    """Any receipt ends resending. Returns the act hash, None when it was receipted before."""
+    which = and_(outbox.c.peer == receipt.sender, outbox.c.request == receipt.request,
+                 outbox.c.number == receipt.number)
+    row = connection.execute(select(outbox.c.act_hash, outbox.c.state).where(which)).first()
+    if row is None or row.state != "queued":
+        return None
+    state = "refused" if receipt.outcome is Outcome.REFUSED else "receipted"
+    connection.execute(update(outbox).where(which).values(state=state, receipt=jws))
+    return str(row.act_hash)
+
+
+def reopen(connection: Connection, peer: str, request: str, after: int, now: datetime) -> int:
+    """R-28: the peer lost what it had receipted: send again everything after the number it has seen."""
+    found = connection.execute(
+        update(outbox)
+        .where(outbox.c.peer == peer, outbox.c.request == request, outbox.c.number > after,
+               outbox.c.state == "receipted")
+        .values(state="queued", due_at=now)
+    )
+    return found.rowcount
+
+
+def is_due(connection: Connection, now: datetime) -> bool:
+    query = select(outbox.c.id).where(outbox.c.state == "queued", outbox.c.due_at <= now).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def queued(connection: Connection) -> int:
+    return connection.execute(select(func.count()).where(outbox.c.state == "queued")).scalar() or 0
+
+
+def undelivered(connection: Connection, requests: Iterable[str]) -> int:
+    query = select(func.count()).where(outbox.c.state == "queued", outbox.c.request.in_(list(requests)))
+    return connection.execute(query).scalar() or 0
+
+
+# --- inbox ------------------------------------------------------------------------------------------------
+
+
+def arrived(connection: Connection, peer: str, head: str) -> Arrived | None:
+    row = connection.execute(select(inbox).where(inbox.c.peer == peer, inbox.c.head == head)).first()
+    return Arrived(*row) if row else None
+
+
+def take(connection: Connection, row: Arrived) -> None:
+    connection.execute(
+        insert(inbox).values(
+            peer=row.peer, head=row.head, request=row.request, number=row.number, act_hash=row.act_hash,
+            digest=row.digest, outcome=row.outcome, code=row.code, reason=row.reason, received_at=row.received_at,
+            waiting=row.waiting,
+        )
+    )
+
+
+def settle(connection: Connection, row: Arrived) -> None:
+    """What became of an act that had waited."""
+    connection.execute(
+        update(inbox).where(inbox.c.peer == row.peer, inbox.c.head == row.head)
+        .values(outcome=row.outcome, code=row.code, reason=row.reason, waiting=None)
+    )
+
+
+def numbered(connection: Connection, peer: str, request: str, number: int) -> Arrived | None:
+    row = connection.execute(
+        select(inbox).where(inbox.c.peer == peer, inbox.c.request == request, inbox.c.number == number)
+    ).first()
+    return Arrived(*row) if row else None
+
+
+# --- what a peer asked so far ---------------------------------------------------------------------------
+
+
+def note_asked(connection: Connection, **values: object) -> None:
+    connection.execute(insert(asked).values(**values))
+
+
+def tally(connection: Connection, peer: str, key: str, body: Asked, now: datetime) -> Tally:
+    """Σ claims this peer asked of us: in the last hour and day, at this account, under this mandate,
+    for this loss. The peer's row is locked, so that two requests at once do not pass one cap."""
+    if for_update(connection):
+        connection.execute(select(peers.c.id).where(peers.c.id == peer).with_for_update())
+
+    def total(where: ColumnElement[bool]) -> int:
+        query = select(func.sum(asked.c.claim)).where(asked.c.peer == peer, where)
+        return int(connection.execute(query).scalar() or 0)
+
+    return Tally(
+        hour=total(asked.c.at > now - timedelta(hours=1)),
+        day=total(asked.c.at > now - timedelta(days=1)),
+        account=total(asked.c.key == key),
+        under_mandate=total(asked.c.mandate == body.mandate_act) if body.mandate_act else 0,
+        of_loss=total(asked.c.loss == body.loss),
+    )

@@ -1,0 +1,129 @@
+"""What must happen later or outside: intents for the core, joins between our own cases, leases.
+
+All of it is claimed with SKIP LOCKED and a lease in the row: a worker that dies leaves nothing
+behind but rows that become due again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select, update
+
+from arrp.node.store.tables import intents, joins, leases, meta, peers
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """An intent that is due: ask the core."""
+
+    ref: str
+    case_id: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A request whose account is known now: it moves to the account's case."""
+
+    request: str
+    case_id: str
+    key: str
+    tries: int
+
+
+def intend(connection: Connection, ref: str, case_id: str, verb: str, now: datetime) -> None:
+    connection.execute(insert(intents).values(ref=ref, case_id=case_id, verb=verb, due_at=now, tries=0))
+
+
+def answered(connection: Connection, ref: str, now: datetime) -> None:
+    connection.execute(update(intents).where(intents.c.ref == ref).values(answered_at=now))
+
+
+def claim_effects(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[Effect]:
+    query = (
+        select(intents.c.ref, intents.c.case_id, intents.c.tries)
+        .where(intents.c.answered_at.is_(None), intents.c.due_at <= now).order_by(intents.c.due_at).limit(most)
+    )
+    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    connection.execute(
+        update(intents).where(intents.c.ref.in_([row.ref for row in rows]))
+        .values(due_at=now + lease, tries=intents.c.tries + 1)
+    )
+    return [Effect(*row) for row in rows]
+
+
+def retry_effect(connection: Connection, ref: str, due_at: datetime) -> None:
+    connection.execute(update(intents).where(intents.c.ref == ref).values(due_at=due_at))
+
+
+def ask_join(connection: Connection, request: str, case_id: str, key: str, now: datetime) -> None:
+    connection.execute(insert(joins).values(request=request, case_id=case_id, key=key, due_at=now, tries=0))
+
+
+def claim_joins(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[Join]:
+    query = (
+        select(joins.c.request, joins.c.case_id, joins.c.key, joins.c.tries)
+        .where(joins.c.done_at.is_(None), joins.c.due_at <= now).order_by(joins.c.due_at).limit(most)
+    )
+    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    connection.execute(
+        update(joins).where(joins.c.request.in_([row.request for row in rows]))
+        .values(due_at=now + lease, tries=joins.c.tries + 1)
+    )
+    return [Join(*row) for row in rows]
+
+
+def joined(connection: Connection, request: str, now: datetime) -> None:
+    connection.execute(update(joins).where(joins.c.request == request).values(done_at=now))
+
+
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether an intent or a join waits to be claimed."""
+    asks = select(intents.c.ref).where(intents.c.answered_at.is_(None), intents.c.due_at <= now).limit(1)
+    moves = select(joins.c.request).where(joins.c.done_at.is_(None), joins.c.due_at <= now).limit(1)
+    return connection.execute(asks).first() is not None or connection.execute(moves).first() is not None
+
+
+def lease(connection: Connection, name: str, owner: str, now: datetime, until: datetime) -> bool:
+    """Whether `owner` has the lease until `until`: one sequencer, whoever else is running."""
+    if connection.execute(select(leases.c.name).where(leases.c.name == name)).first() is None:
+        connection.execute(insert(leases).values(name=name, owner=owner, until=now))
+    taken = connection.execute(
+        update(leases).where(leases.c.name == name, (leases.c.owner == owner) | (leases.c.until <= now))
+        .values(owner=owner, until=until)
+    )
+    return taken.rowcount == 1
+
+
+def know_peer(connection: Connection, id: str) -> None:
+    if connection.execute(select(peers.c.id).where(peers.c.id == id)).first() is None:
+        connection.execute(insert(peers).values(id=id, checkpoint_size=0))
+
+
+def compared(connection: Connection, peer: str, now: datetime) -> None:
+    connection.execute(update(peers).where(peers.c.id == peer).values(compared_at=now))
+
+
+def to_compare(connection: Connection, before: datetime) -> list[str]:
+    """Peers whose conversations were last compared before that instant (R-28)."""
+    never = peers.c.compared_at.is_(None) | (peers.c.compared_at <= before)
+    return list(connection.execute(select(peers.c.id).where(never).order_by(peers.c.id)).scalars())
+
+
+def keep_checkpoint(connection: Connection, peer: str, size: int, jws: str) -> None:
+    """The largest checkpoint a peer has shown us: what it cannot take back."""
+    connection.execute(
+        update(peers).where(peers.c.id == peer, peers.c.checkpoint_size <= size)
+        .values(checkpoint_size=size, checkpoint=jws)
+    )
+
+
+def remembered(connection: Connection, name: str) -> str | None:
+    return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+
+
+def remember(connection: Connection, name: str, value: str) -> None:
+    if connection.execute(update(meta).where(meta.c.name == name).values(value=value)).rowcount == 0:
+        connection.execute(insert(meta).values(name=name, value=value))
