@@ -1,55 +1,55 @@
 """A node's home directory, and the two files of settings in it. A key nobody knows is refused by its name.
 
-    HOME/               0700
-        node.toml       where the node listens, what it writes to, which core it speaks to
-        rules.toml      its policy, its clocks, the powers that the law gives it
-        directory.json  who takes part (node/directory)
-        entry.json      this node's own entry, to be handed to the keepers of the directory
-        mandates/*.json standing mandates signed by two officers (node/standing)
-        keys/           node/keys
+HOME/               0700
+    node.toml       where the node listens, what it writes to, which core it speaks to
+    rules.toml      its policy, its clocks, the powers that the law gives it
+    directory.json  who takes part (node/directory)
+    entry.json      this node's own entry, to be handed to the keepers of the directory
+    mandates/*.json standing mandates signed by two officers (node/standing)
+    keys/           node/keys
 
-    node.toml           default
-    id                  needed              this participant, as the directory names it
-    listen              127.0.0.1:8443      host:port where peers reach it, behind a proxy if there is one
-    store               sqlite:///HOME/node.db   or postgresql+psycopg://…
-    log_level           info                debug | info | warning | error
-    [core]
-    kind                none                none | simulated
-    path                core.db             the file of a simulated core, below HOME
+node.toml           default
+id                  needed              this participant, as the directory names it
+listen              127.0.0.1:8443      host:port where peers reach it, behind a proxy if there is one
+store               sqlite:///HOME/node.db   or postgresql+psycopg://…
+log_level           info                debug | info | warning | error
+[core]
+kind                none                none | simulated
+path                core.db             the file of a simulated core, below HOME
 
-    rules.toml          default   unit, limits
-    [policy]                      what the node does before an officer looked (R-17); by default nothing
-    instant_from        []        participants by id, or all of a kind: @authority, @institution …
-    crimes              []        crime codes; none named = all
-    asset               EUR       what the four amounts count; a claim in another asset goes to an officer
-    per_request         0         amount as text, such as "50000.00": most that one request holds at once
-    per_hour, per_day   0         amount as text, per peer
-    per_account         0         amount as text
-    mandate_issued      true      false: a request under a mandate, which no officer signed, needs one of ours
-    power               none      id of the [[power]] on which the node acts; none = no automatic act
-    seen_within_minutes 30        minutes, 1 to 1440: then the second contact is called
-    [clocks]
-    surplus_minutes     60        minutes, 1 to 60: how long nobody need keep what is held
-    keep_before_minutes 10        minutes, 0 to less than surplus: the node keeps by itself then
-    patience_seconds    120       seconds, 1 to 3600: an unreceipted request is somebody's business after it
-    look_every_seconds  60        seconds, 1 to 3600: how often an account under hold is read again
-    request_hours_max   72        hours, 1 to 720: a request of ours may be applied no later
-    [[power]]                     one for each power, with its source (core/deadline.Power)
-    id, country, article          needed
-    holders             needed    kinds of participants that have it: ["institution"]
-    provisional_hours_max needed  hours, 0 to 8760: undecided; 0 = no hold before an officer decided
-    hold_hours_max      needed    hours, 1 to 87600: one decision
-    chain_hours_max     needed    hours, hold_hours_max to 87600: with all extensions
-    reach               amount    amount | value
-    protected           0         amount as text in protected_asset: stays with the account holder
-    protected_asset     EUR
-    notice_hours        72        hours, 0 to 8760: until the account holder is told
-    objection_hours     120       hours, 1 to 8760: to decide an objection
-    objection_silence   escalate  escalate | release
-    return_notice_hours 24        hours, 0 to 8760: between announcing and sending
-    review_days         180       days, 1 to 3650: of a secured hold
-    onward              free      free | ask | we_do
-    source, checked_on  needed    where the law is, and the day somebody read it: 2026-11-22
+rules.toml          default   unit, limits
+[policy]                      what the node does before an officer looked (R-17); by default nothing
+instant_from        []        participants by id, or all of a kind: @authority, @institution …
+crimes              []        crime codes; none named = all
+asset               EUR       what the four amounts count; a claim in another asset goes to an officer
+per_request         0         amount as text, such as "50000.00": most that one request holds at once
+per_hour, per_day   0         amount as text, per peer
+per_account         0         amount as text
+mandate_issued      true      false: a request under a mandate, which no officer signed, needs one of ours
+power               none      id of the [[power]] on which the node acts; none = no automatic act
+seen_within_minutes 30        minutes, 1 to 1440: then the second contact is called
+[clocks]
+surplus_minutes     60        minutes, 1 to 60: how long nobody need keep what is held
+keep_before_minutes 10        minutes, 0 to less than surplus: the node keeps by itself then
+patience_seconds    120       seconds, 1 to 3600: an unreceipted request is somebody's business after it
+look_every_seconds  60        seconds, 1 to 3600: how often an account under hold is read again
+request_hours_max   72        hours, 1 to 720: a request of ours may be applied no later
+[[power]]                     one for each power, with its source (core/deadline.Power)
+id, country, article          needed
+holders             needed    kinds of participants that have it: ["institution"]
+provisional_hours_max needed  hours, 0 to 8760: undecided; 0 = no hold before an officer decided
+hold_hours_max      needed    hours, 1 to 87600: one decision
+chain_hours_max     needed    hours, hold_hours_max to 87600: with all extensions
+reach               amount    amount | value
+protected           0         amount as text in protected_asset: stays with the account holder
+protected_asset     EUR
+notice_hours        72        hours, 0 to 8760: until the account holder is told
+objection_hours     120       hours, 1 to 8760: to decide an objection
+objection_silence   escalate  escalate | release
+return_notice_hours 24        hours, 0 to 8760: between announcing and sending
+review_days         180       days, 1 to 3650: of a secured hold
+onward              free      free | ask | we_do
+source, checked_on  needed    where the law is, and the day somebody read it: 2026-11-22
 """
 
 from __future__ import annotations
@@ -381,5 +381,5 @@ def _check_policy(policy: Policy, powers: list[Power], me: Participant, director
         holders = ", ".join(power.holders)
         raise Malformed(
             f"rules.toml: [policy]: power: {power.id} is of {holders} in {power.country}; "
-            f"{me.id} is an {me.kind} in {me.country}"
+            f"{me.id} is of kind {me.kind} in {me.country}"
         )

@@ -98,7 +98,7 @@ def entry_of(data: bytes, where: str) -> Participant:
 
 def write_entry(path: Path, entry: Participant) -> None:
     """The entry as a file of its own, to be handed to the keepers of the directory."""
-    _check_entry(entry)
+    check_entry(entry)
     replace_file(path, _text(_tree(entry)))
 
 
@@ -130,6 +130,39 @@ def check_own_keys(directory: Directory, me: str, keys: NodeKeys) -> None:
         )
 
 
+def check_entry(entry: Participant) -> None:
+    """Whether an entry may stand in a directory. Raises Malformed naming the field, what is there, what may be."""
+    _check_form("id", entry.id, _ID, "2 to 32 capitals, digits and dashes, such as BANK-PT")
+    _check_form("country", entry.country, _COUNTRY, "two capitals, such as PT")
+    _check_named("name", entry.name)
+    _check_one_of("kind", entry.kind, KINDS)
+    _check_address(entry.address)
+    keeps_accounts = entry.kind in ("institution", "issuer")
+    if entry.answers_for and not keeps_accounts:
+        raise Malformed(f"answers_for: of kind {entry.kind}, it keeps no accounts and answers for none")
+    if entry.instructs and entry.kind != "authority":
+        raise Malformed(f"instructs: only an authority instructs, and this is of kind {entry.kind}")
+    for prefix in entry.answers_for:
+        _check_form("answers_for", prefix, _PREFIX, "the start of a bank code, BIC or chain, such as PT0002")
+    for id in entry.instructs:
+        _check_form("instructs", id, _ID, "the id of a participant")
+    _check_node_keys(entry)
+    for officer in entry.officers:
+        check_officer(officer)
+    _check_once("officers: id", (officer.id for officer in entry.officers))
+    _check_once("officers: key", (officer.key for officer in entry.officers))
+
+
+def check_officer(officer: Officer) -> None:
+    """The same for one officer of an entry."""
+    where = f"officers: {officer.id[:64]}"
+    _check_form("officers: id", officer.id, _OFFICER_ID, "1 to 64 letters, digits, dots, dashes and underscores")
+    _check_named(f"{where}: name", officer.name)
+    for role in officer.roles:
+        _check_named(f"{where}: roles", role)
+    _check_signing_key(f"{where}: key", officer.key_id, officer.key)
+
+
 # --- reading and checking -------------------------------------------------------------------------
 
 
@@ -155,31 +188,8 @@ def _numbered(number: int, tree: object) -> Participant:
 
 def _entry(tree: object) -> Participant:
     entry = read(Participant, tree)
-    _check_entry(entry)
+    check_entry(entry)
     return entry
-
-
-def _check_entry(entry: Participant) -> None:
-    """Raises Malformed naming the field, what is there, and what may be."""
-    _check_form("id", entry.id, _ID, "2 to 32 capitals, digits and dashes, such as BANK-PT")
-    _check_form("country", entry.country, _COUNTRY, "two capitals, such as PT")
-    _check_named("name", entry.name)
-    _check_one_of("kind", entry.kind, KINDS)
-    _check_address(entry.address)
-    keeps_accounts = entry.kind in ("institution", "issuer")
-    if entry.answers_for and not keeps_accounts:
-        raise Malformed(f"answers_for: an {entry.kind} keeps no accounts, so it answers for none")
-    if entry.instructs and entry.kind != "authority":
-        raise Malformed(f"instructs: only an authority instructs, this is an {entry.kind}")
-    for prefix in entry.answers_for:
-        _check_form("answers_for", prefix, _PREFIX, "the start of a bank code, BIC or chain, such as PT0002")
-    for id in entry.instructs:
-        _check_form("instructs", id, _ID, "the id of a participant")
-    _check_node_keys(entry)
-    for officer in entry.officers:
-        _check_officer(officer)
-    _check_once("officers: id", (officer.id for officer in entry.officers))
-    _check_once("officers: key", (officer.key for officer in entry.officers))
 
 
 def _check_node_keys(entry: Participant) -> None:
@@ -191,15 +201,6 @@ def _check_node_keys(entry: Participant) -> None:
         sealing_public(entry.sealing)
     except Malformed as why:
         raise Malformed(f"sealing: {why}", code=why.code) from None
-
-
-def _check_officer(officer: Officer) -> None:
-    where = f"officers: {officer.id[:64]}"
-    _check_form("officers: id", officer.id, _OFFICER_ID, "1 to 64 letters, digits, dots, dashes and underscores")
-    _check_named(f"{where}: name", officer.name)
-    for role in officer.roles:
-        _check_named(f"{where}: roles", role)
-    _check_signing_key(f"{where}: key", officer.key_id, officer.key)
 
 
 def _check_signing_key(where: str, kid: str, key: str) -> None:
@@ -221,7 +222,7 @@ def _check_together(members: Sequence[Participant]) -> None:
     for who in members:
         for id in who.instructs:
             if kinds.get(id, "institution") not in ("institution", "issuer"):
-                raise Malformed(f"{who.id} instructs {id}, which is an {kinds[id]}: only those with accounts can be")
+                raise Malformed(f"{who.id} instructs {id}, which is of kind {kinds[id]}: it keeps no accounts")
 
 
 def _check_form(field: str, text: str, form: re.Pattern[str], wanted: str) -> None:

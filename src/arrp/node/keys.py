@@ -1,9 +1,9 @@
 """Keys on disk: a node's own, which it must open alone at night, and officers', which only they can open.
 
-    HOME/keys/          0700
-        signing.pem     0600  Ed25519, signs heads and receipts
-        sealing.pem     0600  X25519, opens what is sealed for this node
-    an officer's file   0600  Ed25519 under a passphrase; it belongs on the officer's own machine
+HOME/keys/          0700
+    signing.pem     0600  Ed25519, signs heads and receipts
+    sealing.pem     0600  X25519, opens what is sealed for this node
+an officer's file   0600  Ed25519 under a passphrase; it belongs on the officer's own machine
 """
 
 from __future__ import annotations
@@ -71,8 +71,14 @@ class OfficerKey:
         return b64(self.signing.public_key().public_bytes_raw())
 
 
-def make_node_keys(home: Path) -> NodeKeys:
-    """New keys for the node at `home`. Raises Conflict where there are keys already."""
+def new_node_keys() -> NodeKeys:
+    """Keys that are nowhere yet."""
+    signing = Ed25519PrivateKey.generate()
+    return NodeKeys(signing, key_id(signing.public_key()), X25519PrivateKey.generate())
+
+
+def keep_node_keys(home: Path, keys: NodeKeys) -> None:
+    """Write them below `home`. Raises Conflict where there are keys already."""
     folder = home / "keys"
     try:
         folder.mkdir(mode=0o700)
@@ -82,9 +88,15 @@ def make_node_keys(home: Path) -> NodeKeys:
         ) from None
     except FileNotFoundError:
         raise NotFound(f"there is no {home}") from None
-    for name, key in (("signing", Ed25519PrivateKey.generate()), ("sealing", X25519PrivateKey.generate())):
-        write_new(folder / f"{name}.pem", _pem(key, NoEncryption()), mode=0o600)
-    return load_node_keys(home)
+    write_new(folder / "signing.pem", _pem(keys.signing, NoEncryption()), mode=0o600)
+    write_new(folder / "sealing.pem", _pem(keys.sealing, NoEncryption()), mode=0o600)
+
+
+def make_node_keys(home: Path) -> NodeKeys:
+    """New keys for the node at `home`. Raises Conflict where there are keys already."""
+    keys = new_node_keys()
+    keep_node_keys(home, keys)
+    return keys
 
 
 def load_node_keys(home: Path) -> NodeKeys:

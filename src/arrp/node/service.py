@@ -209,14 +209,13 @@ class Transaction:
         elif event.kind == "CaseJoined":
             work.ask_join(self.connection, event.request or "", case.id,
                           self.service.account_key(event.body.to), self.now)
-        elif event.kind == "ActApproved":
-            talk.approved(self.connection, event.body.act_hash, case.approvals[event.body.act])
 
     def _spoken(self, case_id: str, event: Event) -> Event:
         """Freeze drafts; give what we say to a peer its bytes, number and head (R-20, R-26)."""
         if event.kind == "Drafted":
             self._freeze(case_id, event.body)
-            return event
+        elif event.kind == "ActApproved":
+            talk.approved(self.connection, event.body.act_hash, event.body.approval)
         if event.by != self.node.me or event.to in ("", self.node.me) or KINDS[event.kind].writer == "local":
             return event
         kept = talk.own_act(self.connection, self.node.me, event.act)

@@ -367,6 +367,13 @@ def _plain(cls: type) -> _Form:
     return _Form(check, check)
 
 
+def _write_text(value: Any) -> str:
+    """A member of an enumeration is its text: it is read back as the text it equals."""
+    if not isinstance(value, str):
+        raise _not(value, "a text")
+    return str(value)
+
+
 def _write_integer(value: Any) -> int:
     if type(value) is not int or not -INTEGER_MAX <= value < INTEGER_MAX:
         raise _not(value, "a whole number of 64 bits")
@@ -431,7 +438,7 @@ def _read_coins(tree: Any, bodies: Bodies) -> Coins:
 
 
 _SCALARS: dict[Any, _Form] = {
-    str: _plain(str),
+    str: _Form(_write_text, _plain(str).read),
     bool: _plain(bool),
     int: _Form(_write_integer, _plain(int).read),
     datetime: _exactly(datetime.fromisoformat, _write_instant, "an instant as 2026-11-22T08:00:00.000000Z"),

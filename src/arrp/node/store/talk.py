@@ -131,10 +131,12 @@ def keep_act(connection: Connection, act: KeptAct) -> None:
     )
 
 
-def approved(connection: Connection, act_hash: str, approvals: tuple[Approval, ...]) -> None:
-    connection.execute(
-        update(acts).where(acts.c.act_hash == act_hash).values(approvals=dumps(_Approvals(approvals)))
-    )
+def approved(connection: Connection, act_hash: str, approval: Approval) -> None:
+    """One more signature over an act of ours; it travels in the head."""
+    kept = act(connection, act_hash)
+    assert kept is not None, "an act that was never kept cannot be approved"
+    said = dumps(_Approvals((*kept.approvals, approval)))
+    connection.execute(update(acts).where(acts.c.act_hash == act_hash).values(approvals=said))
 
 
 def act(connection: Connection, act_hash: str) -> KeptAct | None:

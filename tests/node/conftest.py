@@ -1,0 +1,16 @@
+"""A world of real nodes for each test, on both engines, closed when the test ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.node.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path, new_store: Callable[[], str]) -> Iterator[World]:
+    made = World(tmp_path, new_store)
+    yield made
+    made.close()

@@ -1,0 +1,296 @@
+"""Real nodes in one process: real stores, real keys, real cores; bytes go by hand and time is given.
+
+What this world does not do is threads and sockets; tests/demo and the chaos tests have those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from arrp.connectors.books import Order
+from arrp.connectors.simulated import Account, SimulatedCore
+from arrp.core.account import institution_of
+from arrp.core.crime import Crime
+from arrp.core.deadline import Basis, Power
+from arrp.core.errors import Unreachable
+from arrp.core.events import Decide, Event
+from arrp.core.mandate import Mandate
+from arrp.core.messages import Approval
+from arrp.core.money import Amount
+from arrp.core.policy import Officer, Participant, Policy, Rules
+from arrp.core.report import Party, Payment, Report
+from arrp.core.request import Ask, Asked, Credit, Source
+from arrp.core.step import Command
+from arrp.node.delivery import Delivery
+from arrp.node.directory import Directory
+from arrp.node.hearing import Hearing
+from arrp.node.keys import NodeKeys, key_id
+from arrp.node.service import Node, Service
+from arrp.node.standing import Standing, draft_standing
+from arrp.node.store import cases, talk
+from arrp.node.store.engine import Store
+from arrp.node.worker import Worker
+from arrp.wire.envelope import approve, b64
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PT, LT, ES = ("payto://iban/PT50000201231234567890154", "payto://iban/LT121000011101001000",
+              "payto://iban/ES9121000418450200051332")
+LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), 24, 72, 720)
+BIG = 10**12
+OPEN = Policy(("@authority",), (), "EUR", BIG, BIG, BIG, BIG, True, "pt-1")
+BASIS = Basis("pt-1", "PT", "art. 1 (fictional)", "Bureau PT")
+ACCEPTED = Decide(True, None, BASIS, START + timedelta(hours=48))
+
+
+def amount(text: str) -> Amount:
+    number, asset = text.split()
+    return Amount.parse(number, asset)
+
+
+class Time:
+    """A clock that stands still until it is told, and dice that fall the same way each time."""
+
+    def __init__(self) -> None:
+        self.at, self.count = START, 0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def new_id(self) -> str:
+        self.count += 1
+        return f"{self.count:032x}"
+
+    def salt(self) -> bytes:
+        self.count += 1
+        return self.count.to_bytes(16, "big")
+
+
+@dataclass
+class Member:
+    """One participant: its keys, its officers' keys, and its running node."""
+
+    participant: Participant
+    keys: NodeKeys
+    officers: dict[str, Ed25519PrivateKey]
+    url: str
+    core: SimulatedCore | None
+    service: Service | None = None
+    worker: Worker | None = None
+    hearing: Hearing | None = None
+
+    @property
+    def id(self) -> str:
+        return self.participant.id
+
+
+class Post:
+    """The network: parcels are carried by hand, and a test may lose, double or hold back any of them."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.sent: list[tuple[str, bytes]] = []
+        self.lose: Callable[[str, bytes], str | None] = lambda url, body: None  # "parcel" | "receipt" | None
+
+    def post(self, url: str, body: bytes) -> tuple[int, bytes]:
+        self.sent.append((url, body))
+        fate = self.lose(url, body)
+        if fate == "parcel":
+            raise Unreachable("lost on the way")
+        answer = self.carry(url, body)
+        if fate == "receipt":
+            raise Unreachable("the receipt was lost")
+        return 200, answer
+
+    def carry(self, url: str, body: bytes) -> bytes:
+        address, _, what = url.rpartition("/")
+        hearing = next(m.hearing for m in self.world.members.values() if m.participant.address == address)
+        if hearing is None:
+            raise Unreachable("nobody listens there")
+        if what == "state":
+            return hearing.state(hearing.compare(body.decode()).sender).encode()
+        return hearing.parcel(body).encode()
+
+
+def _key(name: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32, b"\0")[:32])
+
+
+class World:
+    """Members with stores made by `new_store`, one clock, one post."""
+
+    def __init__(self, folder: Path, new_store: Callable[[], str]) -> None:
+        self.folder, self.clock, self.post = folder, Time(), Post(self)
+        self.stores = {id: new_store() for id in ("NCB-ES", "NCB-PT", "BANK-PT", "VASP-LT")}
+        self.members = {member.id: member for member in (
+            self._member("NCB-ES", "authority", "ES", (), ("Ana", "Ben")),
+            self._member("NCB-PT", "authority", "PT", (), ("Rui", "Zoe"), ("BANK-PT",)),
+            self._member("BANK-PT", "institution", "PT", (institution_of(PT),), ("Tom", "Ivo")),
+            self._member("VASP-LT", "institution", "LT", (institution_of(LT),), ("Lina", "Ona")),
+        )}
+        for id in self.members:
+            self.start(id)
+
+    def _member(self, id: str, kind: str, country: str, answers_for: tuple[str, ...], people: tuple[str, ...],
+                instructs: tuple[str, ...] = ()) -> Member:
+        signing = _key(f"node {id}")
+        keys = NodeKeys(signing, key_id(signing.public_key()),
+                        X25519PrivateKey.from_private_bytes(f"seal {id}".encode().ljust(32, b"\0")))
+        officers = {name: _key(f"officer {name}") for name in people}
+        listed = tuple(
+            Officer(name, name, ("duty officer",), key_id(key.public_key()), b64(key.public_key().public_bytes_raw()))
+            for name, key in officers.items()
+        )
+        participant = Participant(id, id, kind, country, f"http://{id.lower()}", answers_for, listed,
+                                  {keys.signing_id: keys.signing_public}, keys.sealing_public, instructs)
+        core = SimulatedCore(self.folder / f"{id}.core", self.clock.now) if kind == "institution" else None
+        return Member(participant, keys, officers, self.stores[id], core)
+
+    # --- nodes --------------------------------------------------------------------------------------
+
+    def start(self, id: str) -> None:
+        """Open the node's store and let it work: a new process, as far as the node can tell."""
+        member = self.members[id]
+        directory = Directory(m.participant for m in self.members.values())
+        standing = (self._standing(member),) if member.participant.kind == "authority" else ()
+        rules = Rules(member.participant, directory.participants, {LAW.id: LAW}, OPEN,
+                      tuple((s.act_hash, s.mandate) for s in standing), digest="rules")
+        node = Node(Store(member.url), rules, directory, member.keys, self.clock, standing)
+        member.service = Service(node)
+        member.hearing = Hearing(member.service)
+        member.worker = Worker(member.service, Delivery(member.service, member.hearing, self.post, member.core))
+
+    def stop(self, id: str) -> None:
+        member = self.members[id]
+        if member.service is not None:
+            member.service.node.store.close()
+        member.service, member.hearing, member.worker = None, None, None
+
+    def close(self) -> None:
+        for member in self.members.values():
+            self.stop(member.id)
+            if member.core is not None:
+                member.core.close()
+
+    def _standing(self, member: Member) -> Standing:
+        mandate = Mandate(None, Amount(BIG, "EUR"), Amount(BIG, "EUR"), 9, (), ("hold", "stop"), (),
+                          START - timedelta(days=1), START + timedelta(days=90))
+        standing = draft_standing(member.id, mandate, "0" * 32, b"0" * 16)
+        for name in member.officers:
+            standing = standing.signed(self.signature(member.id, name, standing.act_hash))
+        return standing
+
+    def run(self, **delta: float) -> None:
+        """Let time pass in steps of at most a minute, everybody working off what is due."""
+        end = self.clock.at + timedelta(**delta)
+        while True:
+            self.settle()
+            if self.clock.at >= end:
+                return
+            self.clock.at = min(end, self.clock.at + timedelta(seconds=30))
+
+    def settle(self) -> None:
+        """Until nobody has anything to do."""
+        for _ in range(1000):
+            workers = [member.worker for member in self.members.values() if member.worker is not None]
+            if not any([worker.once() for worker in workers]):
+                return
+        raise AssertionError("the nodes never come to rest")
+
+    # --- people ----------------------------------------------------------------------------------------
+
+    def signature(self, member: str, officer: str, act_hash: str) -> Approval:
+        key = self.members[member].officers[officer]
+        return approve(key, officer, key_id(key.public_key()), act_hash)
+
+    def officer(self, member: str, verb: str, body: object = None, *, request: str | None = None,
+                case: str | None = None, by: tuple[str, ...] = ()) -> tuple[str, list[Event]]:
+        """A command, then the signatures of `by` over every draft it left. The case, and all events."""
+        service = self.service(member)
+        officer = by[0] if by else next(iter(self.members[member].officers))
+        command = Command(self.clock.new_id(), verb, officer, request, body, self.clock.salt().hex())
+        case_id, events = service.command(command, case)
+        drafts = [event.body.act for event in events if event.kind == "Drafted"]
+        for act in drafts:
+            for name in by:
+                with service.node.store.reading() as connection:
+                    kept = talk.own_act(connection, member, act)
+                assert kept is not None
+                signed = self.signature(member, name, kept.act_hash)
+                events = [*events, *service.approve(act, signed, self.clock.new_id())[1]]
+        return case_id, events
+
+    def report(self, *payments: Payment, loss: str = "L1") -> str:
+        said = Report(loss, "NCB-ES", payments, Crime.BEC, self.clock.at, facts="invoice redirection")
+        case_id, _ = self.officer("NCB-ES", "report", said)
+        mandate = Mandate(loss, said.total, said.total, 3, (), ("hold", "stop"), (), START, START + timedelta(days=30))
+        self.officer("NCB-ES", "mandate", mandate, case=case_id, by=("Ana", "Ben"))
+        return case_id
+
+    def ask(self, case: str, asked: str, account: str) -> str:
+        body = Asked(
+            ask=Ask.HOLD, institution=institution_of(account), asked=amount(asked), claim=amount(asked),
+            source=Source("payment", "0", None, ()), credit=Credit(amount=amount(asked)), loss="", stated_by="",
+            crime="BEC", account=account,
+        )
+        _, events = self.officer("NCB-ES", "send", body, case=case)
+        return next(event.request for event in events if event.kind == "Request") or ""
+
+    # --- looking -------------------------------------------------------------------------------------------
+
+    def service(self, id: str) -> Service:
+        service = self.members[id].service
+        assert service is not None, f"{id} is down"
+        return service
+
+    def core(self, id: str) -> SimulatedCore:
+        core = self.members[id].core
+        assert core is not None
+        return core
+
+    def cases(self, id: str):
+        service = self.service(id)
+        with service.node.store.reading() as connection:
+            rows = [row for row in cases.listed(connection) if row.state != "joined"]
+            return [service.folds.read(connection, row.id) for row in rows]
+
+    def request(self, id: str, request: str | None = None):
+        found = [r for case in self.cases(id) for r in case.requests.values() if request in (None, r.id)]
+        assert len(found) == 1, found
+        return found[0]
+
+    def log(self, id: str) -> list[Event]:
+        service = self.service(id)
+        with service.node.store.reading() as connection:
+            return [event for row in cases.listed(connection) for event in cases.log_of(connection, row.id)]
+
+
+def payment(text: str, to: str, ref: str) -> Payment:
+    return Payment(amount(text), None, START - timedelta(hours=1), Party("Victim Ltd", ES), Party("Trading Lda", to),
+                   references=(ref,))
+
+
+def bank_scene(world: World, *, moved: str | None = "38000.00 EUR") -> None:
+    """100,000 EUR came to PT; part of it went on to LT before anybody asked."""
+    bank, vasp = world.core("BANK-PT"), world.core("VASP-LT")
+    bank.open_account(Account("pt-1", PT, "Trading Lda", "EUR"))
+    vasp.open_account(Account("lt-1", LT, "Trading Lda", "EUR"))
+    before = START - timedelta(minutes=30)
+    bank.book(Order("P1", amount("100000.00 EUR"), Party("Victim Ltd", ES), Party("Trading Lda", PT)), before)
+    if moved:
+        order = Order("P2", amount(moved), Party("Trading Lda", PT), Party("Trading Lda", LT))
+        bank.book(order, before)
+        vasp.book(order, before)
+
+
+def restarted(world: World, id: str) -> None:
+    world.stop(id)
+    world.start(id)
+
+
+__all__ = ["ACCEPTED", "BASIS", "World", "amount", "bank_scene", "payment", "replace", "restarted"]
