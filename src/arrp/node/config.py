@@ -151,6 +151,14 @@ def _canonical(value: object) -> str:
     raise TypeError(f"{value!r} has no place in a digest of rules")
 
 
+def home_from_environment() -> Path:
+    """Where the node lives, when nobody said it. Raises Malformed."""
+    found = os.environ.get("ARRP_HOME")
+    if not found:
+        raise Malformed("which node? say --home HOME, or set ARRP_HOME")
+    return Path(found)
+
+
 def passphrase_from_environment() -> str | None:
     """ARRP_PASSPHRASE, for scripts."""
     return os.environ.get("ARRP_PASSPHRASE")

@@ -23,7 +23,8 @@ log = logging.getLogger("arrp.http")
 def problem(error: ArrpError) -> JSONResponse:
     """RFC 9457: what was asked, what is there, what to do next."""
     code = error.code or type(error).__name__.lower()
-    said = {"type": f"urn:arrp:problem:{code}", "title": code, "status": error.status, "detail": str(error)}
+    said = {"type": f"urn:arrp:problem:{code}", "title": code, "status": error.status, "detail": str(error),
+            "exit": error.exit_code}
     return JSONResponse({**said, "rule": error.rule} if error.rule else said, error.status,
                         media_type="application/problem+json")
 

@@ -188,7 +188,8 @@ class Desk:
     def status(self) -> dict[str, Any]:
         with self.node.store.reading() as connection:
             newest = audit.newest(connection)
-            return {"node": self.node.me, "queued": talk.queued(connection), "unplaced": audit.unplaced(connection),
+            return {"node": self.node.me, "name": self.node.rules.me.name, "country": self.node.rules.me.country,
+                    "queued": talk.queued(connection), "unplaced": audit.unplaced(connection),
                     "cases": len(cases.listed(connection)), "checkpoint": newest[0] if newest else 0,
                     "rules": self.node.rules.digest}
 

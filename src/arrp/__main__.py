@@ -1,0 +1,5 @@
+"""`python -m arrp` is `arrp`."""
+
+from arrp.cli import main
+
+main()

@@ -1,0 +1,130 @@
+"""`arrp`: the same verbs and words as everywhere. Data on stdout, talk on stderr, one exit code per kind of no.
+
+    0 ok    2 usage    3 not found    4 refused by rule    5 conflict    6 peer unreachable, but queued
+    7 needs approval    8 integrity failure    1 anything else
+
+`COMMANDS` is the whole tree. A command is fetched from its module when it is asked for, so that
+`arrp read` does not wait for a server to be imported.
+"""
+
+from __future__ import annotations
+
+import errno
+from pkgutil import resolve_name
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+import arrp
+from arrp.cli.speaking import say, show
+from arrp.core.errors import ArrpError, NotFound
+
+# The words of a command -> where it is. Its help is the docstring there.
+COMMANDS = {
+    "read": "arrp.cli.read:read",
+    "report": "arrp.cli.report:report",
+    "approve": "arrp.cli.case:approve",
+    "log": "arrp.cli.case:log",
+    "payee": "arrp.cli.giving_back:payee",
+    "return": "arrp.cli.giving_back:give_back",
+    "credited": "arrp.cli.giving_back:credited",
+    "demo": "arrp.cli.demo:demo",
+    "node init": "arrp.cli.node:init",
+    "node serve": "arrp.cli.serve:serve",
+    "case list": "arrp.cli.case:list_cases",
+    "case show": "arrp.cli.case:show_case",
+    "case resolve": "arrp.cli.case:resolve",
+    "case close": "arrp.cli.case:close",
+    "draft list": "arrp.cli.case:list_drafts",
+    "draft show": "arrp.cli.case:show_draft",
+    "request send": "arrp.cli.request:send",
+    "request show": "arrp.cli.request:show_request",
+    "request see": "arrp.cli.request:see",
+    "request answer": "arrp.cli.request:answer",
+    "request give": "arrp.cli.request:give",
+    "request withdraw": "arrp.cli.request:withdraw",
+    "hold list": "arrp.cli.hold:list_holds",
+    "hold release": "arrp.cli.hold:release",
+    "hold extend": "arrp.cli.hold:extend",
+    "hold secure": "arrp.cli.hold:secure",
+    "object tell": "arrp.cli.objection:tell",
+    "object raise": "arrp.cli.objection:raise_objection",
+    "object decide": "arrp.cli.objection:decide",
+    "officer key": "arrp.cli.officer:key",
+    "officer add": "arrp.cli.officer:add",
+    "directory add": "arrp.cli.directory:add",
+    "directory show": "arrp.cli.directory:show_directory",
+    "mandate open": "arrp.cli.report:open_mandate",
+    "mandate standing": "arrp.cli.mandate:standing",
+    "mandate sign": "arrp.cli.mandate:sign",
+    "mandate show": "arrp.cli.mandate:show_mandate",
+}
+GROUPS = {
+    "node": "A node: the installation of one participant.",
+    "case": "Cases: a loss each, or at a holder an account each.",
+    "draft": "Acts that wait for officers' signatures.",
+    "request": "Requests: ask, see, answer, withdraw.",
+    "hold": "What is held, for how long, on which basis.",
+    "object": "The account holder: told, objecting, answered.",
+    "officer": "Officers and the keys they approve with.",
+    "directory": "Who takes part, with which keys.",
+    "mandate": "What the node may do alone, signed by two officers.",
+}
+
+
+class Words(TyperGroup):
+    """The commands that begin with `under`; at the root also the one place where an error becomes an exit code."""
+
+    def __init__(self, *, under: str = "", **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._under = f"{under} " if under else ""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        inside = (words.removeprefix(self._under) for words in COMMANDS if words.startswith(self._under))
+        return list(dict.fromkeys(rest.split()[0] for rest in inside))
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | Words:  # type: ignore[override]
+        words = self._under + cmd_name
+        if words in GROUPS:
+            return Words(under=words, name=cmd_name, help=GROUPS[words], no_args_is_help=True, rich_markup_mode=None)
+        if words not in COMMANDS:
+            ctx.fail(
+                f"there is no command {words!r}: {', '.join(self._under + name for name in self.list_commands(ctx))}"
+            )
+        command: TyperCommand = resolve_name(COMMANDS[words])
+        return command
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except ArrpError as error:
+            say(str(error))
+            raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            say(f"{error.filename or 'the system'}: {error.strerror or error}")
+            missing = isinstance(error, FileNotFoundError)
+            raise typer.Exit(NotFound.exit_code if missing else ArrpError.exit_code) from None
+
+
+app = typer.Typer(cls=Words, name="arrp", add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        show(f"arrp {arrp.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _arrp(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    """Stop a payment that was lost to a crime: hold it, follow it, bring it back."""
+
+
+def main() -> None:
+    """The command `arrp`."""
+    app(prog_name="arrp")

@@ -1,0 +1,132 @@
+"""`arrp case`, `arrp draft`, `arrp approve`, `arrp log`: what there is on a node, what waits, what was said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arrp.cli.asking import AsJson, command
+from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, OfficerId, need_more, wished
+from arrp.cli.passphrase import PassphraseFile, ask_passphrase
+from arrp.cli.speaking import say, show, show_json, show_table
+from arrp.core.events import Resolved
+from arrp.node.keys import load_officer_key
+from arrp.wire.envelope import unb64
+
+ActId = Annotated[str, typer.Argument(metavar="ACT", help="Id of the draft.")]
+
+
+@command
+def list_cases(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
+    """The cases of this node: a loss each, or at a holder an account each."""
+    rows = Desk(home).get("/cases")
+    if as_json:
+        show_json(rows)
+    else:
+        show_table(("case", "state", "opened", "next due", "title"), (
+            (r["id"], r["state"], r["opened_at"], r["due_at"] or "", r["title"]) for r in rows
+        ))
+
+
+@command
+def show_case(case: CaseId, home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
+    """One case: where the money is, its requests and holds, what waits, and its whole log."""
+    found = Desk(home).get(f"/cases/{case}")
+    if as_json:
+        show_json(found)
+        return
+    if found["money"]:
+        show(f"lost {found['money']['loss']}, missing {found['money']['missing']}: {found['money']['terms']}")
+    for request in found["requests"]:
+        hold = request["hold"]
+        held = f", hold {hold['state']} {hold['amount']['amount']}" if hold else ""
+        show(f"request {request['id']} with {request['peer']}: {request['wish']}, {request['answer']}{held}")
+    for row in found["log"]:
+        if row["said"]:
+            show(f"{row['at'][:19]}  {row['by']}  {row['said']}")
+    for what in (*found["needs_a_person"], *found["anomalies"]):
+        say(f"a person must look: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    case: CaseId
+    officer: OfficerId
+    outcome: Annotated[str, typer.Option(help="Coded outcome: returned, partly returned, lost, unfounded …")]
+    text: Annotated[str, typer.Option(help="In words.")] = ""
+    home: Home = ELSEWHERE
+    key: KeyFile = None
+    passphrase_file: PassphraseFile = None
+    as_json: AsJson = False
+
+
+@command
+def resolve(asked: Ending) -> None:
+    """The matter is decided; the case stays open until every unit is accounted for."""
+    wished(asked, "resolve", Resolved(asked.outcome, asked.text), case=asked.case)
+
+
+@command
+def close(asked: Ending) -> None:
+    """Close a case; refused while a unit is unaccounted for or a hold stands."""
+    wished(asked, "close", Resolved(asked.outcome, asked.text), case=asked.case)
+
+
+@command
+def list_drafts(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
+    """Acts that wait for officers' signatures."""
+    rows = Desk(home).get("/drafts")
+    if as_json:
+        show_json(rows)
+    else:
+        show_table(("act", "kind", "to", "request", "signed"), (
+            (r["act"], r["kind"], r["to"] or "", r["request"] or "", f"{len(r['signed'])} of {r['needs']}")
+            for r in rows
+        ))
+
+
+@command
+def show_draft(act: ActId, home: Home = ELSEWHERE) -> None:
+    """The exact bytes that an officer would sign."""
+    show(unb64(Desk(home).get(f"/drafts/{act}")["bytes"]).decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Approving:
+    act: ActId
+    officer: OfficerId
+    key: Annotated[Path, typer.Option(help="Your key file.")]
+    home: Home = ELSEWHERE
+    passphrase_file: PassphraseFile = None
+    as_json: AsJson = False
+
+
+@command
+def approve(asked: Approving) -> None:
+    """Sign a draft; the last signature that is needed lets it leave. What is signed is shown first."""
+    desk = Desk(asked.home)
+    say(unb64(desk.get(f"/drafts/{asked.act}")["bytes"]).decode())
+    key = load_officer_key(asked.key, ask_passphrase(asked.passphrase_file))
+    done = desk.sign(asked.act, asked.officer, key)
+    if asked.as_json:
+        show_json(done)
+    else:
+        show(f"case {done['case']}")
+        for line in done["said"]:
+            say(line)
+    need_more([draft for draft in desk.get("/drafts") if draft["act"] == asked.act])
+
+
+@command
+def log(home: Home = ELSEWHERE, after: Annotated[int, typer.Option(help="Position to begin at.", min=0)] = 0,
+        as_json: AsJson = False) -> None:
+    """What this node stated, in the order of its log."""
+    rows = Desk(home).get("/log", after=after)
+    if as_json:
+        show_json(rows)
+        return
+    for row in rows:
+        show(f"{row['position']:6}  {row['at'][:19]}  {row['said']}")

@@ -1,0 +1,138 @@
+"""A running node's desk, over its owner-only socket: commands, drafts, and signatures made here.
+
+The node never has an officer's key. It gives out the exact bytes of a draft; this side checks that
+they hash to what it is asked to sign, shows them, signs, and sends the signature back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import httpx2
+import typer
+
+from arrp.cli.passphrase import ask_passphrase
+from arrp.cli.speaking import say, show, show_json
+from arrp.core.errors import ArrpError, Corrupt, NeedsApproval, Unreachable
+from arrp.core.messages import Approval
+from arrp.node.clock import Clock
+from arrp.node.config import home_from_environment
+from arrp.node.keys import OfficerKey, load_officer_key
+from arrp.wire.codec import dumps, parse_json
+from arrp.wire.envelope import act_hash, approve, unb64
+
+Home = Annotated[Path, typer.Option(help="Home of the running node; else ARRP_HOME.")]
+OfficerId = Annotated[str, typer.Option(help="Who you are in the directory.")]
+KeyFile = Annotated[Path | None, typer.Option(help="Your key file: signs what the command drafts.")]
+RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Id of the request.")]
+CaseId = Annotated[str, typer.Argument(metavar="CASE", help="Id of the case.")]
+
+ELSEWHERE = Path()  # no --home: the environment says it
+
+
+class Said(ArrpError):
+    """What the node answered, with the exit code of its kind."""
+
+    def __init__(self, detail: str, exit_code: int) -> None:
+        super().__init__(detail)
+        self.exit_code = exit_code
+
+
+class Desk:
+    """One conversation with the node at `home`."""
+
+    def __init__(self, home: Path) -> None:
+        home = home_from_environment() if home == ELSEWHERE else home
+        self.socket = home.absolute() / "node.sock"
+        transport = httpx2.HTTPTransport(uds=str(self.socket))
+        self._client = httpx2.Client(transport=transport, base_url="http://node", timeout=30)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._answer("GET", path, params=query)
+
+    def post(self, path: str, value: Any) -> Any:
+        return self._answer("POST", path, json=value)
+
+    def _answer(self, method: str, path: str, **given: Any) -> Any:
+        try:
+            answer = self._client.request(method, path, **given)
+        except httpx2.HTTPError as error:
+            raise Unreachable(
+                f"no node answers on {self.socket} ({error}): start it with arrp node serve, or say --home"
+            ) from error
+        tree = answer.json()
+        if answer.status_code >= 400:
+            raise Said(str(tree.get("detail", tree)), int(tree.get("exit", 1)))
+        return tree
+
+    def wish(self, verb: str, officer: str, body: Any, *, request: str | None = None, case: str | None = None) -> Any:
+        """A command. Its id is made here, before it is sent, so that the same wish is known again."""
+        tree = None if body is None else parse_json(dumps(body))
+        return self.post("/commands", {"id": Clock().new_id(), "verb": verb, "officer": officer, "case": case,
+                                       "request": request, "body": tree})
+
+    def sign(self, act: str, officer: str, key: OfficerKey) -> Any:
+        """Sign one draft. Raises Corrupt when the bytes are not those of the hash."""
+        draft = self.get(f"/drafts/{act}")
+        found = act_hash(unb64(draft["salt"]), unb64(draft["bytes"]))
+        if found != draft["act_hash"]:
+            raise Corrupt(f"the node shows other bytes than it wants signed for {act}: sign nothing, ask the operator")
+        approval = approve(key.signing, officer, key.key_id, found)
+        return self.post("/approvals", {"id": Clock().new_id(), "act": act, "approval": _tree(approval)})
+
+
+def _tree(approval: Approval) -> Any:
+    return parse_json(dumps(approval))
+
+
+class Wishing(Protocol):
+    """The options that every command of an officer has."""
+
+    @property
+    def home(self) -> Path: ...
+    @property
+    def officer(self) -> str: ...
+    @property
+    def key(self) -> Path | None: ...
+    @property
+    def passphrase_file(self) -> Path | None: ...
+    @property
+    def as_json(self) -> bool: ...
+
+
+def wished(asked: Wishing, verb: str, body: Any, *, request: str | None = None, case: str | None = None) -> None:
+    """Send a command, sign its drafts where a key was given, and show what came of it.
+
+    Raises NeedsApproval while a draft waits for another officer."""
+    desk = Desk(asked.home)
+    done = desk.wish(verb, asked.officer, body, request=request, case=case)
+    said, waiting = list(done["said"]), []
+    key = load_officer_key(asked.key, ask_passphrase(asked.passphrase_file)) if asked.key else None
+    for draft in done["drafts"]:
+        if key is not None:
+            signed = desk.sign(draft["act"], asked.officer, key)
+            said += signed["said"]
+            draft["signed"] = [*draft["signed"], asked.officer]
+        if len(draft["signed"]) < draft["needs"]:
+            waiting.append(draft)
+    if asked.as_json:
+        show_json({**done, "said": said, "drafts": waiting})
+    else:
+        _show(done, said)
+    need_more(waiting)
+
+
+def _show(done: Any, said: list[str]) -> None:
+    show(f"case {done['case']}")
+    for request in dict.fromkeys(done["requests"]):
+        show(f"request {request}")
+    for line in said:
+        say(line)
+
+
+def need_more(waiting: list[Any]) -> None:
+    """Raises NeedsApproval naming the drafts that still wait."""
+    if waiting:
+        acts = "; ".join(f"{d['kind']} {d['act']} has {len(d['signed'])} of {d['needs']} signatures" for d in waiting)
+        raise NeedsApproval(f"{acts}. Next: arrp approve ACT --officer ID --key KEY, as another officer")

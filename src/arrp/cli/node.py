@@ -1,0 +1,92 @@
+"""`arrp node init`: a home directory for a new node. Nothing in it lets the node act by itself yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arrp.cli.asking import AsJson, command
+from arrp.cli.speaking import say, show, show_json
+from arrp.cli.templates import NODE, RULES
+from arrp.core.errors import Conflict, Malformed
+from arrp.core.policy import Participant
+from arrp.node.config import load_config, parse_listen
+from arrp.node.directory import check_entry, write_entry
+from arrp.node.files import write_new
+from arrp.node.keys import NodeKeys, keep_node_keys, new_node_keys
+from arrp.wire.codec import dumps, parse_json
+
+
+class Kind(StrEnum):
+    AUTHORITY = "authority"
+    INSTITUTION = "institution"
+    ISSUER = "issuer"
+    COORDINATOR = "coordinator"
+
+
+class CoreKind(StrEnum):
+    NONE = "none"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    home: Annotated[Path, typer.Argument(metavar="HOME", help="Directory to make.")]
+    id: Annotated[str, typer.Option(help="Capitals, digits, dashes: BANK-PT.")]
+    name: Annotated[str, typer.Option(help="Its name, for people.")]
+    kind: Annotated[Kind, typer.Option(help="What it is.")]
+    country: Annotated[str, typer.Option(help="Two letters: PT.")]
+    listen: Annotated[str, typer.Option(help="host:port where it listens.")] = "127.0.0.1:8443"
+    address: Annotated[str, typer.Option(help="Where peers reach it; if not said, http:// and --listen.")] = ""
+    answers_for: Annotated[list[str], typer.Option(help="Start of a bank code, BIC or chain it keeps: PT0002.")] = (
+        field(default_factory=list)
+    )
+    instructs: Annotated[list[str], typer.Option(help="Institution it may instruct.")] = field(default_factory=list)
+    core: Annotated[CoreKind, typer.Option(help="The core it speaks to.")] = CoreKind.NONE
+    as_json: AsJson = False
+
+
+@command
+def init(asked: Init) -> None:
+    """Make a node: its keys, node.toml, rules.toml, and entry.json to hand to the keepers of the directory."""
+    home = asked.home.absolute()
+    parse_listen(asked.listen)
+    if (home / "node.toml").exists():
+        raise Conflict(f"{home} is the home of a node already: choose another directory")
+    if not str(home).isprintable() or set(str(home)) & set('"\\'):
+        raise Malformed(f"{str(home)!r} cannot be written into a settings file: choose another directory")
+    keys = new_node_keys()
+    entry = _entry(asked, keys)
+    check_entry(entry)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keep_node_keys(home, keys)
+    write_entry(home / "entry.json", entry)
+    (home / "mandates").mkdir(exist_ok=True)
+    write_new(home / "rules.toml", RULES.encode())
+    settings = NODE.format(id=asked.id, listen=asked.listen, home=home, core=asked.core)
+    write_new(home / "node.toml", settings.encode(), mode=0o600)
+    load_config(home)
+    if asked.as_json:
+        show_json(parse_json(dumps(entry)))
+    else:
+        show(str(home / "entry.json"))
+    say(f"next: arrp officer key, arrp officer add {asked.home} FRAGMENT; hand in entry.json; fetch directory.json")
+
+
+def _entry(asked: Init, keys: NodeKeys) -> Participant:
+    return Participant(
+        id=asked.id,
+        name=asked.name,
+        kind=asked.kind.value,
+        country=asked.country,
+        address=asked.address or f"http://{asked.listen}",
+        answers_for=tuple(asked.answers_for),
+        officers=(),
+        signing={keys.signing_id: keys.signing_public},
+        sealing=keys.sealing_public,
+        instructs=tuple(asked.instructs),
+    )

@@ -1,0 +1,60 @@
+"""The settings a new node begins with. What stands behind a # is the default; node/config says what each key means."""
+
+from __future__ import annotations
+
+NODE = """\
+# Where this node listens, what it writes to, which core it speaks to.
+id = "{id}"
+listen = "{listen}"  # host:port; in front of it a proxy with TLS
+# store = "sqlite:///{home}/node.db"  # or postgresql+psycopg://user:password@host/name
+# log_level = "info"  # debug | info | warning | error
+
+[core]
+kind = "{core}"  # none | simulated
+# path = "core.db"  # the file of a simulated core, below this directory
+"""
+
+RULES = """\
+# What this node may do before an officer looked. As it stands it does nothing by itself: unknown law, no automatic act.
+
+[policy]
+# instant_from = []  # participants by id, or all of a kind: ["NCB-ES", "@authority"]
+# crimes = []  # crime codes such as "BEC"; none named = all
+# asset = "EUR"  # what the four amounts count; a claim in another asset goes to an officer
+# per_request = "0"  # amount: most that one request holds at once
+# per_hour = "0"  # amount, per peer
+# per_day = "0"  # amount, per peer
+# per_account = "0"  # amount
+# mandate_issued = true  # false: a request under a mandate alone goes to an officer
+# power =  # id of the [[power]] below on which the node acts; none = no automatic act
+# seen_within_minutes = 30  # minutes, 1 to 1440
+
+[clocks]
+# surplus_minutes = 60  # minutes, 1 to 60: what nobody keeps goes free
+# keep_before_minutes = 10  # minutes, less than surplus_minutes
+# patience_seconds = 120  # seconds, 1 to 3600: then somebody looks why a request is not receipted
+# look_every_seconds = 60  # seconds, 1 to 3600: how often an account under hold is read again
+# request_hours_max = 72  # hours, 1 to 720: how long a request of ours may be applied
+
+# One table for each power that the law gives, copied from the law, with where it stands and who looked when.
+#
+# [[power]]
+# id = "pt-1"
+# country = "PT"
+# article = "Law 00/0000, article 0"
+# holders = ["institution"]  # authority | institution | issuer
+# provisional_hours_max = 24  # hours, undecided; 0 = no hold before an officer decided
+# hold_hours_max = 72  # hours, one decision
+# chain_hours_max = 720  # hours, with all extensions
+# reach = "amount"  # amount | value
+# protected = "0"  # amount that stays with the account holder
+# protected_asset = "EUR"
+# notice_hours = 72  # hours until the account holder is told
+# objection_hours = 120  # hours to decide an objection
+# objection_silence = "escalate"  # escalate | release
+# return_notice_hours = 24  # hours between announcing a return and sending it
+# review_days = 180  # days until a secured hold is reviewed
+# onward = "free"  # free | ask | we_do
+# source = "https://…"
+# checked_on = 2026-11-22
+"""
