@@ -1,4 +1,4 @@
-"""The Merkle tree over the log (RFC 9162, SHA-256): one leaf for each event, in order of position.
+"""The Merkle tree over the log (RFC 9162, SHA-256): one leaf for each event, in order of position (R-63).
 
 A leaf is H(0x00 ‖ lasting ‖ H(salt ‖ private)). When the private half and its salt are erased, the
 inner digest stays: it tells nothing without the salt, and the leaf and every root above it still

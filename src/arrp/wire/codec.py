@@ -1,7 +1,7 @@
 """Strict JSON <-> frozen dataclasses, driven by their annotations and compiled once per class.
 
 Exactly one JSON text belongs to a value: compact, keys in field order, one spelling for an instant
-or an amount. Every field is always written and always required; an unknown one is refused.
+or an amount. Every field is always written and always required; an unknown one is refused (R-20).
 
 A field marked `metadata=PRIVATE` lives in the erasable half of an event (R-60). `halves` splits a
 value into two JSON texts: the lasting half is the value without its private fields; the private half

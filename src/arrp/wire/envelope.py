@@ -1,4 +1,4 @@
-"""What nodes send: acts approved by officers, heads signed by nodes, parcels sealed for one reader.
+"""What nodes send: acts approved by officers, heads signed by nodes, parcels sealed for one reader (R-20).
 
     Parcel  { v, to, urgency, drop_after, sealed }         clear routing, bound to the seal
       └ HPKE ─ Content { head, salt, act, attached }       or Note { jws }: a receipt, a state exchange
@@ -164,8 +164,8 @@ class Reader:
 
 
 class Unacceptable(Refused):
-    """Truly said by its sender, and wrong: to be answered by a signed refusal that fills the number.
-    Every other error of `unpack` may be somebody else's doing, so it takes no number."""
+    """Truly said by its sender, and wrong: to be answered by a signed refusal that fills the number
+    (R-24). Every other error of `unpack` may be somebody else's doing, so it takes no number."""
 
     def __init__(self, cause: ArrpError, head: Head, act_bytes: bytes, salt: bytes) -> None:
         super().__init__(str(cause), code=cause.code)
@@ -217,7 +217,7 @@ def act_hash(salt: bytes, act: bytes) -> str:
 
 
 def salted(salt: bytes, text: str) -> str:
-    """A commitment to an account or a payment, which tells nothing until its salt is told."""
+    """A commitment to an account or a payment, which tells nothing until its salt is told (R-61)."""
     return sha256(_COMMITMENT_TAG + _salt(salt) + text.encode()).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 Python's own parser takes the last of two equal keys, takes NaN, floats and half a surrogate pair,
 and fails with a RecursionError on deep nesting or a ValueError on a long number. Two parsers that
-differ in any of these read one signed text as two acts, so all of it is refused here.
+differ in any of these read one signed text as two acts, so all of it is refused here (R-20).
 """
 
 from __future__ import annotations

@@ -1,0 +1,71 @@
+"""The rows of the table of hostile bytes that are about JSON text alone: see tests/wire/hostile.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Row = tuple[str, str, Callable[[], bytes], str]
+
+MIB = 1 << 20
+
+JSON: list[Row] = [
+    ("nothing", "JSON", lambda: b"", "malformed"),
+    ("only white space", "JSON", lambda: b" \n", "malformed"),
+    ("a key twice", "JSON", lambda: b'{"to":"a","to":"b"}', "malformed"),
+    ("a key twice with one value", "JSON", lambda: b'{"to":"a","to":"a"}', "malformed"),
+    ("a key twice, once escaped", "JSON", lambda: rb'{"to":"a","t\u006f":"b"}', "malformed"),
+    ("a key twice, deep inside", "JSON", lambda: b'[[{"a":[{"to":1,"to":2}]}]]', "malformed"),
+    ("NaN", "JSON", lambda: b'{"a":NaN}', "malformed"),
+    ("Infinity", "JSON", lambda: b"[Infinity]", "malformed"),
+    ("-Infinity", "JSON", lambda: b"[-Infinity]", "malformed"),
+    ("a float", "JSON", lambda: b"[62000.00]", "malformed"),
+    ("a float that is whole", "JSON", lambda: b"[1.0]", "malformed"),
+    ("an exponent", "JSON", lambda: b"[1e3]", "malformed"),
+    ("a float too large for floats", "JSON", lambda: b"[1E999]", "malformed"),
+    ("minus zero", "JSON", lambda: b"[-0]", "malformed"),
+    ("2**63", "JSON", lambda: b"[9223372036854775808]", "malformed"),
+    ("-2**63-1", "JSON", lambda: b"[-9223372036854775809]", "malformed"),
+    ("a number of 5,000 digits", "JSON", lambda: b"[" + b"1" * 5000 + b"]", "malformed"),
+    ("a leading zero", "JSON", lambda: b"[062000]", "malformed"),
+    ("a leading plus", "JSON", lambda: b"[+1]", "malformed"),
+    ("a hexadecimal number", "JSON", lambda: b"[0x10]", "malformed"),
+    ("digits of another script", "JSON", lambda: "[٦٢]".encode(), "malformed"),
+    ("a lone high surrogate", "JSON", lambda: rb'["\ud83d"]', "malformed"),
+    ("a lone low surrogate", "JSON", lambda: rb'["\uDE00"]', "malformed"),
+    ("a surrogate pair the wrong way round", "JSON", lambda: rb'["\ude00\ud83d"]', "malformed"),
+    ("a lone surrogate in a key", "JSON", lambda: rb'{"a":[{"\ud800":1}]}', "malformed"),
+    ("a surrogate as raw bytes", "JSON", lambda: b'["\xed\xa0\x80"]', "malformed"),
+    ("U+0000 escaped", "JSON", lambda: rb'["a\u0000b"]', "malformed"),
+    ("U+0000 raw", "JSON", lambda: b'["a\0b"]', "malformed"),
+    ("a raw line feed in a text", "JSON", lambda: b'["a\nb"]', "malformed"),
+    ("Latin-1", "JSON", lambda: b'["\xe9"]', "malformed"),
+    ("an overlong sequence", "JSON", lambda: b'["\xc0\xaf"]', "malformed"),
+    ("a code point beyond Unicode", "JSON", lambda: b'["\xf4\x90\x80\x80"]', "malformed"),
+    ("UTF-16", "JSON", lambda: '{"a":1}'.encode("utf-16"), "malformed"),
+    ("UTF-16 without mark", "JSON", lambda: '{"a":1}'.encode("utf-16-le"), "malformed"),
+    ("UTF-32", "JSON", lambda: '{"a":1}'.encode("utf-32-be"), "malformed"),
+    ("a byte order mark", "JSON", lambda: b"\xef\xbb\xbf{}", "malformed"),
+    ("something after the end", "JSON", lambda: b"{}x", "malformed"),
+    ("two texts", "JSON", lambda: b'{"a":1}{"a":2}', "malformed"),
+    ("NUL after the end", "JSON", lambda: b"{}\0", "malformed"),
+    ("a trailing comma", "JSON", lambda: b"[1,]", "malformed"),
+    ("a comment", "JSON", lambda: b"[1/*2*/]", "malformed"),
+    ("single quotes", "JSON", lambda: b"{'a':1}", "malformed"),
+    ("a key without quotes", "JSON", lambda: b"{a:1}", "malformed"),
+    ("a key that is a number", "JSON", lambda: b"{1:1}", "malformed"),
+    ("white space that is not JSON's", "JSON", lambda: "[\u00a01]".encode(), "malformed"),
+    ("a vertical tab", "JSON", lambda: b"[\x0b1]", "malformed"),
+    ("a text that does not end", "JSON", lambda: b'["a', "malformed"),
+    ("a list that does not end", "JSON", lambda: b"[1", "malformed"),
+    ("an escape that does not exist", "JSON", lambda: rb'["\x41"]', "malformed"),
+    ("a short escape", "JSON", lambda: rb'["\u00e"]', "malformed"),
+    ("lists 33 deep", "JSON", lambda: b"[" * 33 + b"]" * 33, "malformed"),
+    ("objects 33 deep", "JSON", lambda: b'{"a":' * 33 + b"1" + b"}" * 33, "malformed"),
+    ("33 deep after a harmless text", "JSON", lambda: b'["]]]]",' + b"[" * 32 + b"]" * 33, "malformed"),
+    ("33 deep behind an escaped quote", "JSON", lambda: rb'["\"",' + b"[" * 32 + b"]" * 33, "malformed"),
+    ("100,000 deep", "JSON", lambda: b"[" * 100_000 + b"]" * 100_000, "malformed"),
+    ("100,000 deep and unclosed", "JSON", lambda: b'{"a":' * 100_000, "malformed"),
+    # A pattern that may give back what it took needs minutes for this one.
+    ("half a million escaped quotes", "JSON", lambda: b"[" * 40 + b'"' + rb"\"" * 500_000, "malformed"),
+    ("one byte over 1 MiB", "JSON", lambda: b'"' + b"a" * (MIB - 1) + b'"', "malformed"),
+]
