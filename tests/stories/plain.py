@@ -243,8 +243,8 @@ class World:
         node.routes[request.id] = event.body.to or key
         assert node.core is not None
         answer = CoreAnswer("find", node.core.find(request.body), follow)
-        loss = node.cases[key].losses.get(request.body.loss)
-        joined = Joined(self.new_id(), request, answer, loss[1] if loss else None)
+        loss = node.cases[key].loss_of(request.body)
+        joined = Joined(self.new_id(), request, answer, loss)
         self.queue.append((node.id, node.routes[request.id], joined))
 
     def carry(self, node: Node, key: str, event: Event) -> None:
@@ -256,7 +256,7 @@ class World:
             loss_key = f"{event.body.stated_by} {event.body.loss}"
             fresh = loss_key if peer.rules.me.kind == "authority" else f"request:{event.request}"
             peer.routes.setdefault(event.request, fresh)
-            loss = node.cases[key].losses[event.body.loss][1]
+            loss = node.cases[key].loss_of(event.body)
             mandate_hash = event.body.mandate_act
             known = dict(node.rules.standing)
             if node.cases[key].mandate:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from plain import (
+from tests.stories.plain import (
     ASLEEP,
     BANK_PT,
     ES,

@@ -16,7 +16,7 @@ from arrp.core.errors import Conflict, Malformed
 from arrp.core.policy import Officer
 from arrp.node.directory import check_officer, read_entry, write_entry
 from arrp.node.files import read_file
-from arrp.node.keys import make_officer_key
+from arrp.node.keys import keep_officer_key, new_officer_key
 from arrp.wire.codec import dumps, loads, parse_json
 
 _FRAGMENT_MAX = 1 << 16
@@ -38,8 +38,10 @@ def key(asked: NewKey) -> None:
     """Make an officer's key under a passphrase, and print what the directory needs to know of it, as JSON."""
     if asked.path.exists():
         raise Conflict(f"{asked.path} is there already: a key is never overwritten. Choose another name.")
-    made = make_officer_key(asked.path, ask_passphrase(asked.passphrase_file, again=True))
+    made = new_officer_key()
     officer = Officer(asked.id, asked.name, tuple(asked.role), made.key_id, made.public)
+    check_officer(officer)
+    keep_officer_key(asked.path, made, ask_passphrase(asked.passphrase_file, again=True))
     show_json(parse_json(dumps(officer)))
     say(f"{asked.path} is the key: keep it. What was printed goes to your node: arrp officer add HOME FRAGMENT")
 

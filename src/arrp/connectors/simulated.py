@@ -431,7 +431,7 @@ class SimulatedCore:
         order = entry.order
         if entry.debit is not None:
             account = self._account(entry.debit)
-            available = account["booked"] + account["overdraft_limit"] - 0
+            available = account["booked"] + account["overdraft_limit"] - account["held"]
             if order.amount.minor > available:
                 raise Refused(
                     f"order {order.ref} asks {order.amount.minor} of account {entry.debit}: "

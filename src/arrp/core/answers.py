@@ -141,7 +141,7 @@ class Held:
 
 
 class HoldState(StrEnum):
-    """How a hold stands in the core; a full return or handing over is not a release."""
+    """How a hold stands in the core. Where parts of it went different ways, the last one says how it ended."""
 
     UNKNOWN = "unknown"
     HELD = "held"
@@ -235,6 +235,3 @@ class Statement:
 
     transfers: tuple[Transfer, ...]
     as_of: int
-
-
-Answer = Found | Held | Released | Returned | Stopped | Landed | Gone | Status | Statement | Cannot

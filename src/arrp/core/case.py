@@ -13,26 +13,13 @@ from datetime import datetime
 from functools import reduce
 
 from arrp.core.book import Book
+from arrp.core.changes import CHANGES, begun
 from arrp.core.errors import NotFound
-from arrp.core.events import (
-    HOLD_FACTS,
-    RETURN_FACTS,
-    Approved,
-    Draft,
-    Event,
-    Intent,
-    Located,
-    NamePayee,
-    Objection,
-    ReturnStated,
-    Verb,
-)
-from arrp.core.hold import Hold
+from arrp.core.events import RETURN_FACTS, Draft, Event, Intent, Located, NamePayee, Objection, ReturnStated
 from arrp.core.mandate import LossAct, Mandate
 from arrp.core.messages import Approval
-from arrp.core.money import Amount
 from arrp.core.report import Report
-from arrp.core.request import ANSWER, WISH, Leg, Request, Terms
+from arrp.core.request import Asked, Leg, Request
 
 
 @dataclass(frozen=True)
@@ -49,9 +36,10 @@ class Case:
     secret: str = ""
     report: Report | None = None
     mandate: tuple[str, Mandate] | None = None
-    losses: Mapping[str, tuple[str, LossAct]] = field(default_factory=dict)
+    losses: Mapping[tuple[str, str], tuple[str, LossAct]] = field(default_factory=dict)  # by (stated by, loss id)
     told: Mapping[str, datetime] = field(default_factory=dict)
     requests: Mapping[str, Request] = field(default_factory=dict)
+    early: frozenset[str] = frozenset()  # requests whose withdrawal came before them
     drafts: Mapping[str, Draft] = field(default_factory=dict)
     approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
     intents: Mapping[str, Intent] = field(default_factory=dict)
@@ -60,6 +48,7 @@ class Case:
     objections: Mapping[str, tuple[str, Objection]] = field(default_factory=dict)
     payees: Mapping[str, NamePayee] = field(default_factory=dict)
     returns: Mapping[str, tuple[str, ReturnStated]] = field(default_factory=dict)
+    credited: frozenset[str] = frozenset()  # returns that the payee's institution states as credited
     escalated: frozenset[str] = frozenset()
     anomalies: tuple[str, ...] = ()
     last_act: Mapping[str, str] = field(default_factory=dict)  # request -> hash of the peer's newest act
@@ -73,7 +62,12 @@ class Case:
     @property
     def loss_act(self) -> tuple[str, LossAct] | None:
         """The loss act of this case's own loss; None at a holder, whose case is an account."""
-        return self.losses.get(self.loss)
+        return self.losses.get((self.stated_by, self.loss))
+
+    def loss_of(self, asked: Asked) -> LossAct | None:
+        """The loss act a request rests on: two participants may give their losses the same id."""
+        found = self.losses.get((asked.stated_by, asked.loss))
+        return found[1] if found else None
 
     @property
     def wishes(self) -> tuple[Request, ...]:
@@ -91,6 +85,9 @@ class Case:
 
     def open_objection(self, hold: str) -> Objection | None:
         return next((o for _, o in self.objections.values() if o.hold == hold and o.state == "raised"), None)
+
+    def returns_of(self, request: str) -> tuple[ReturnStated, ...]:
+        return tuple(stated for of, stated in self.returns.values() if of == request)
 
     def leg(self, id: str) -> Leg:
         for request in self.requests.values():
@@ -110,109 +107,35 @@ def fold(me: str, id: str, events: Iterable[Event]) -> Case:
 
 def apply(case: Case, event: Event) -> Case:
     """The case after one event. Total: an event already in the log is never refused."""
-    after = _FOLDS[event.kind](case, event)
+    after = _request_changed(case, event)
+    if event.kind in _FOLDS:
+        after = _FOLDS[event.kind](after, event)
     last = after.last_act
     if event.act_hash and event.request and event.by != case.me:
         last = {**last, event.request: event.act_hash}
     return replace(after, version=case.version + 1, last_act=last)
 
 
-def _with(case: Case, id: str | None, **changes: object) -> Case:
-    """One request changed. An event about a request we never had (a fact before its request) changes nothing."""
-    if id is None or id not in case.requests:
+def _request_changed(case: Case, event: Event) -> Case:
+    """An event about a request we never had (a fact before its request) changes no request."""
+    change, known = CHANGES.get(event.kind), case.requests.get(event.request or "")
+    if change is None or known is None:
         return case
-    return replace(case, requests={**case.requests, id: replace(case.requests[id], **changes)})  # type: ignore[arg-type]
+    return replace(case, requests={**case.requests, known.id: change(known, event)})
 
 
 def _request(case: Case, event: Event) -> Case:
-    side = "requesting" if event.by == case.me else "requested"
-    known = case.requests.get(event.request or "")
-    peer = event.to if side == "requesting" else event.by
-    request = Request(
-        id=event.request or "", side=side, peer=peer, body=event.body, at=event.at, not_after=event.not_after,
-        wish="sent", answer="none", terms=Terms.unanswered(event.body.asked), keep=event.body.keep,
-        by_officers=event.officers, until=event.body.until,
-    )
-    if known:  # a later command that did not wait in the gap came first
-        request = replace(request, wish=known.wish, keep=request.keep if known.keep is None else known.keep)
+    request = begun(case.me, event, withdrawn=event.request in case.early)
     return replace(case, requests={**case.requests, request.id: request})
 
 
-_ANSWERS = {
-    "RequestReceived": "received", "RequestSeen": "seen", "RequestAccepted": "accepted", "MoreAsked": "more_asked",
-    "RequestAcceptedOnCondition": "conditional", "RequestRefused": "refused", "RequestEnded": "ended",
-}
-
-
-def _answer(case: Case, event: Event) -> Case:
-    said, known = event.body, case.requests.get(event.request or "")
-    if known is None:
-        return case
-    ended = event.kind == "RequestEnded" and known.wish not in WISH.ends
-    return _with(
-        case, event.request, answer=_ANSWERS.get(event.kind, known.answer), terms=said.terms, answer_at=known.answer_at or event.at,
-        reason=said.reason or known.reason, condition=said.condition, basis=said.basis or known.basis,
-        restrained_by=said.restrained_by or known.restrained_by, wish="ended" if ended else known.wish,
-    )
-
-
-def _hold(case: Case, event: Event) -> Case:
-    known = case.requests.get(event.request or "")
-    answer_at = known.answer_at or event.at if known else event.at
-    return _with(case, event.request, hold=event.body.hold, terms=event.body.terms, answer_at=answer_at)
-
-
-def _moved_on(case: Case, event: Event) -> Case:
-    known = case.requests.get(event.request or "")
-    if known is None:
-        return case
-    legs = {leg.id: leg for leg in (*known.legs, *event.body.legs)}  # legs only grow
-    return _with(case, event.request, legs=tuple(legs.values()), terms=event.body.terms,
-                 answer_at=known.answer_at or event.at)
+def _withdrawn(case: Case, event: Event) -> Case:
+    known = event.request is None or event.request in case.requests
+    return case if known else replace(case, early=case.early | {str(event.request)})
 
 
 def _return(case: Case, event: Event) -> Case:
-    case = _with(case, event.request, hold=event.body.hold, terms=event.body.terms)
     return replace(case, returns={**case.returns, event.body.id: (event.request or "", event.body)})
-
-
-def _decide(case: Case, event: Event) -> Case:
-    known = case.requests.get(event.request or "")
-    if known is None:
-        return case
-    return _with(case, known.id, by_officers=(*known.by_officers, *event.officers), until=event.body.until,
-                 basis=event.body.basis or known.basis)
-
-
-def _keep(case: Case, event: Event) -> Case:
-    return _with(case, event.request, keep=event.body.amount, rest_free=event.body.rest_free)
-
-
-def _withdraw(case: Case, event: Event) -> Case:
-    return _with(case, event.request, wish="withdrawn")
-
-
-def _delivered(case: Case, event: Event) -> Case:
-    known = case.requests.get(event.request or "")
-    if known is None or known.wish != "sent":
-        return case
-    answer = "received" if known.answer == "none" else known.answer
-    return _with(case, event.request, wish="delivered", answer=answer)
-
-
-def _intended(case: Case, event: Event) -> Case:
-    intent: Intent = event.body
-    case = replace(case, intents={**case.intents, intent.ref: intent})
-    known = case.requests.get(intent.request)
-    if intent.verb is not Verb.HOLD or known is None or known.hold is not None:
-        return case
-    zero = Amount(0, known.body.asked.asset)
-    hold = Hold(
-        id=intent.block, request=known.id, holder=case.me, state="placing", amount=zero,
-        claim=Amount(0, known.body.claim.asset), wanted=Amount(intent.amount, zero.asset), kept=None, decided=False,
-        basis=None,
-    )
-    return _with(case, known.id, hold=hold)
 
 
 def _core_answered(case: Case, event: Event) -> Case:
@@ -220,15 +143,9 @@ def _core_answered(case: Case, event: Event) -> Case:
     return replace(case, intents=left, looked_at=event.at)
 
 
-def _drafted(case: Case, event: Event) -> Case:
-    return replace(case, drafts={**case.drafts, event.body.act: event.body})
-
-
 def _act_approved(case: Case, event: Event) -> Case:
-    said: Approved = event.body
-    return replace(
-        case, approvals={**case.approvals, said.act: (*case.approvals.get(said.act, ()), said.approval)}
-    )
+    said = event.body
+    return replace(case, approvals={**case.approvals, said.act: (*case.approvals.get(said.act, ()), said.approval)})
 
 
 def _dropped(case: Case, event: Event) -> Case:
@@ -239,7 +156,13 @@ def _signed(case: Case, event: Event) -> Case:
     said = event.body
     if said.mandate is not None:
         return replace(case, mandate=(said.act_hash, said.mandate))
-    return replace(case, losses={**case.losses, said.loss.loss: (said.act_hash, said.loss)})
+    return _with_loss(case, said.act_hash, said.loss)
+
+
+def _with_loss(case: Case, act_hash: str, loss: LossAct) -> Case:
+    """The first loss act of a loss stays: nobody exchanges the return account later (R-14)."""
+    key = (loss.stated_by, loss.loss)
+    return case if key in case.losses else replace(case, losses={**case.losses, key: (act_hash, loss)})
 
 
 def _objection(case: Case, event: Event) -> Case:
@@ -254,32 +177,24 @@ def _opened(case: Case, event: Event) -> Case:
 
 def _joined(case: Case, event: Event) -> Case:
     request: Request = event.body.request
-    losses = dict(case.losses)
-    if event.body.loss is not None:
-        losses[event.body.loss.loss] = (request.body.loss_act or "", event.body.loss)
-    return replace(case, requests={**case.requests, request.id: request}, losses=losses)
-
-
-def _noted(case: Case, event: Event) -> Case:
-    return case
+    if request.hold is not None and request.hold.state == "placing":
+        request = replace(request, hold=None)  # it was to be stopped in flight, and landed: nothing was placed
+    if request.id in case.early:
+        request = replace(request, wish="withdrawn")
+    case = replace(case, requests={**case.requests, request.id: request})
+    loss = event.body.loss
+    return case if loss is None else _with_loss(case, request.body.loss_act or "", loss)
 
 
 _FOLDS: dict[str, Fold] = {
     "Request": _request,
-    **dict.fromkeys((*_ANSWERS, "RequestStands"), _answer),
-    **dict.fromkeys(HOLD_FACTS, _hold),
     **dict.fromkeys(RETURN_FACTS, _return),
-    "Decide": _decide,
     "HolderTold": lambda case, event: replace(case, told={**case.told, event.request or "": event.at}),
-    **dict.fromkeys(("Extend", "Secure", "Return", "Object", "DecideObjection", "Release", "MoreGiven",
-                     "MoneyReturned", "ActRefused"), _noted),
-    "MovedOn": _moved_on,
-    "Keep": _keep,
-    "Withdraw": _withdraw,
-    "RequestDelivered": _delivered,
-    "Intended": _intended,
+    "MoneyReturned": lambda case, event: replace(case, credited=case.credited | {event.body.return_id}),
+    "Withdraw": _withdrawn,
+    "Intended": lambda case, event: replace(case, intents={**case.intents, event.body.ref: event.body}),
     "CoreAnswered": _core_answered,
-    "Drafted": _drafted,
+    "Drafted": lambda case, event: replace(case, drafts={**case.drafts, event.body.act: event.body}),
     "ActApproved": _act_approved,
     "DraftDropped": _dropped,
     "MandateSigned": _signed,
@@ -298,5 +213,3 @@ _FOLDS: dict[str, Fold] = {
     "Escalated": lambda case, event: replace(case, escalated=case.escalated | {event.body.what}),
     "Anomaly": lambda case, event: replace(case, anomalies=(*case.anomalies, event.body.code)),
 }
-
-OPEN_ANSWERS = ANSWER.states - ANSWER.ends

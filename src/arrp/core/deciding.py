@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from arrp.core.deadline import hours_after, until
+from arrp.core.deadline import Power, hours_after, until
 from arrp.core.ending import confirm, end, extend_blocks
-from arrp.core.errors import Refused
-from arrp.core.events import Answered, Decide, Dropped, Extend, Resolved, Secure, Told
+from arrp.core.errors import Malformed, Refused
+from arrp.core.events import KINDS, Answered, Decide, Dropped, Extend, NamePayee, Resolved, Secure, Told
+from arrp.core.hold import Hold
 from arrp.core.holding import stop
 from arrp.core.reading import find
-from arrp.core.request import Ask, Reason, Request
+from arrp.core.request import Ask, Condition, Reason, Request
 from arrp.core.requesting import may_close
 from arrp.core.returning import in_force
 from arrp.core.stating import refuse, state_hold
@@ -22,13 +23,16 @@ from arrp.core.step import Command, Step, draft_of
 # A secured hold has no end but review; the core is told a date far enough that review always comes first.
 SECURED_DAYS = 3650
 
+Rule = tuple[Callable[[Step, Command], None], type]  # what a command does, and the class of its body
+
 
 def decided(step: Step, request: Request, said: Decide, officers: tuple[str, ...]) -> None:
     """R-55: the decision of whose power it is: our authority's, or our own officer's."""
-    if not request.is_open:
+    if not request.is_undecided:
         raise Refused(f"request {request.id} is {request.answer}: there is nothing to decide", rule="R-31",
                       code="ended")
     if not said.accepted:
+        known_reason(said.reason)
         refuse(step, request, said.reason or Reason.AGNT)
         end(step, step.case.request(request.id), said.reason or Reason.AGNT)
         return
@@ -41,10 +45,10 @@ def decided(step: Step, request: Request, said: Decide, officers: tuple[str, ...
 def _hold_decided(step: Step, request: Request, said: Decide) -> None:
     """A hold that stands is decided from now; where there is none, it may be placed now."""
     hold = request.hold
-    if hold is None and request.body.ask is Ask.STOP:
-        stop(step, request)
-    elif hold is None and request.id in step.case.located:
+    if (hold is None or hold.state == "failed") and request.id in step.case.located:
         find(step, request)
+    elif hold is None and request.body.ask is Ask.STOP:
+        stop(step, request)
     elif hold is not None and hold.state == "provisional" and hold.placed_at is not None:
         power = step.rules.own_power()
         ends = until(power, hold.placed_at, said.until) if power else said.until
@@ -53,16 +57,29 @@ def _hold_decided(step: Step, request: Request, said: Decide) -> None:
         confirm(step, step.case.request(request.id))
 
 
-def extend(step: Step, request: Request, said: Extend, officers: tuple[str, ...]) -> None:
+def known_reason(reason: str | None) -> None:
+    """R-50: a refusal names one of the reasons both sides know. Raises Malformed."""
+    if reason not in {known.value for known in Reason}:
+        raise Malformed(f"{reason} is not a reason; there are {', '.join(Reason)}")
+
+
+def check_extension(step: Step, hold: Hold, said: Extend, power: Power | None) -> None:
     """R-56: only before the instant, with a document, within the longest chain the law allows."""
-    hold, power = in_force(request), step.rules.own_power()
     if hold.state != "confirmed" or hold.until is None or hold.placed_at is None:
         raise Refused(f"the hold is {hold.state}: only a confirmed hold is extended", rule="R-56")
-    if power is None or said.until > hours_after(hold.placed_at, power.chain_hours_max):
-        longest = f"{power.chain_hours_max} hours from placing" if power else "nothing: no adopted law"
-        raise Refused(f"until {said.until:%Y-%m-%dT%H:%MZ} is beyond {longest}", rule="R-56", code="beyond-law")
     if said.until <= hold.until:
         raise Refused(f"it already lasts until {hold.until:%Y-%m-%dT%H:%MZ}", rule="R-56")
+    if power is not None and said.until > hours_after(hold.placed_at, power.chain_hours_max):
+        raise Refused(f"until {said.until:%Y-%m-%dT%H:%MZ} is beyond {power.chain_hours_max} hours from placing",
+                      rule="R-56", code="beyond-law")
+
+
+def extend(step: Step, request: Request, said: Extend, officers: tuple[str, ...]) -> None:
+    """R-56: the hold lasts longer, on the holder's power or that of the authority that instructs it."""
+    hold, power = in_force(request), step.rules.own_power()
+    if power is None and request.relation != "instructs":
+        raise Refused("no adopted law says how long a hold may last: nothing is extended", rule="R-56")
+    check_extension(step, hold, said, power)
     state_hold(step, request, "HoldExtended", hold.moved("HoldExtended", until=said.until, basis=said.basis))
     extend_blocks(step, step.case.request(request.id), said.until)
 
@@ -70,6 +87,8 @@ def extend(step: Step, request: Request, said: Extend, officers: tuple[str, ...]
 def secure(step: Step, request: Request, said: Secure, officers: tuple[str, ...]) -> None:
     """R-57: an order of the requested country; from here only review has a date."""
     hold = in_force(request)
+    if said.review_at <= step.now:
+        raise Refused(f"review at {said.review_at:%Y-%m-%dT%H:%MZ} is past: an order has a coming review", rule="R-57")
     secured = hold.moved("HoldSecured", basis=said.basis, review_at=said.review_at, until=None)
     state_hold(step, request, "HoldSecured", secured)
     extend_blocks(step, step.case.request(request.id), said.review_at + timedelta(days=SECURED_DAYS))
@@ -78,45 +97,82 @@ def secure(step: Step, request: Request, said: Secure, officers: tuple[str, ...]
 # --- commands that are not acts, or acts of one sort -------------------------------------------------------
 
 
-def _act(kind: str) -> Callable[[Step, Command], None]:
+# Acts that only one side of a conversation may wish.
+_ONLY = {"Withdraw": "requesting", "Secure": "requested", "DecideObjection": "requested"}
+
+
+def _act(kind: str) -> Rule:
     """An officer's act in a conversation: to the institution we instructed, or the peer we asked, or
     ourselves when the money is here."""
 
     def rule(step: Step, command: Command) -> None:
         request = step.case.request(command.request or "")
         down = step.case.instruction_of(request.id)
+        needed = _ONLY.get(kind, request.side)
+        if request.side != needed and request.relation != "instructs":
+            raise Refused(f"{kind} is for the {needed} side of request {request.id}", rule="R-24", code="not-ours")
         if request.side == "requesting":
             to, about = request.peer, request
         elif down is not None:
             to, about = down.peer, down
         else:
             to, about = step.me, request
+        if kind == "Extend" and to != step.me:
+            _check_extension_down(step, request, command.body)
         command = replace(command, request=about.id)
-        step.draft(command, draft_of(step, command, kind, to, about.not_after))
+        step.draft(command, draft_of(step, command, kind, to, hours_after(step.now, step.rules.request_hours_max)))
 
-    return rule
+    return (rule, KINDS[kind].body)
 
 
-def _fact(kind: str, body: Callable[[Request, Any], Any]) -> Callable[[Step, Command], None]:
+def name_payee(step: Step, command: Command) -> None:
+    """R-70: the payee is the account the money was taken from: what opens its commitment is filled in
+    from the report, so that the officers sign it and nobody types it."""
+    said: NamePayee = command.body
+    found = step.case.report
+    if found is not None and said.ground == "DEBTOR":
+        debtor = found.payments[0].debtor
+        said = replace(said, salt=step.case.secret, account=debtor.account, name=debtor.name)
+    _act("NamePayee")[0](step, replace(command, body=said))
+
+
+def _check_extension_down(step: Step, request: Request, said: Extend) -> None:
+    """What we would have to refuse we do not ask; an authority answers for its own power."""
+    power = step.rules.own_power() if request.side == "requested" else None
+    if request.side == "requested" and power is None and not said.basis.article:
+        raise Refused("no adopted law gives this extension a basis: state it", rule="R-56")
+    check_extension(step, in_force(request), said, power)
+
+
+def _fact(kind: str, check: Callable[[Request, Any], Any]) -> Rule:
     """An officer states a fact of our side: no signature, it is told at once."""
 
     def rule(step: Step, command: Command) -> None:
         request = step.case.request(command.request or "")
-        step.tell(kind, body(request, command.body), request)
+        step.tell(kind, check(request, command.body), request)
 
-    return rule
+    return (rule, KINDS[kind].body)
+
+
+def _condition(request: Request, said: Answered) -> Answered:
+    """R-55: what must come first is one of the conditions both sides know."""
+    if said.condition not in {known.value for known in Condition}:
+        raise Malformed(f"{said.condition} is not a condition; there are {', '.join(Condition)}")
+    return Answered(request.terms, condition=said.condition, text=said.text)
 
 
 def see(step: Step, command: Command) -> None:
     """An officer saw it (R-33)."""
     request = step.case.request(command.request or "")
-    if request.answer == "received":
+    if request.side == "requested" and request.answer == "received":
         step.tell("RequestSeen", Answered(request.terms), request)
 
 
 def tell_holder(step: Step, command: Command) -> None:
+    """R-72: who keeps the money tells the account holder; from here the time to object runs."""
     request = step.case.request(command.request or "")
-    in_force(request)
+    if in_force(request).holder != step.me:
+        raise Refused("the institution that keeps the money tells the account holder", rule="R-72", code="not-ours")
     step.note("HolderTold", Told(command.body.reference), request.id)
 
 
@@ -139,23 +195,22 @@ def close(step: Step, command: Command) -> None:
     step.note("CaseClosed", command.body)
 
 
-COMMANDS: dict[str, Callable[[Step, Command], None]] = {
+COMMANDS: dict[str, Rule] = {
     "withdraw": _act("Withdraw"),
     "release": _act("Release"),
     "extend": _act("Extend"),
     "secure": _act("Secure"),
-    "payee": _act("NamePayee"),
+    "payee": (name_payee, NamePayee),
     "return": _act("Return"),
     "object": _act("Object"),
     "decide-objection": _act("DecideObjection"),
-    "condition": _fact("RequestAcceptedOnCondition",
-                       lambda request, said: replace(said, terms=request.terms)),
+    "condition": _fact("RequestAcceptedOnCondition", _condition),
     "ask-more": _fact("MoreAsked", lambda request, said: replace(said, terms=request.terms)),
     "give-more": _fact("MoreGiven", lambda request, said: said),
     "credited": _fact("MoneyReturned", lambda request, said: said),
-    "see": see,
-    "tell-holder": tell_holder,
-    "drop": drop,
-    "resolve": resolve,
-    "close": close,
+    "see": (see, object),
+    "tell-holder": (tell_holder, Told),
+    "drop": (drop, Dropped),
+    "resolve": (resolve, Resolved),
+    "close": (close, Resolved),
 }

@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from arrp.core.answers import Held, Released
+from arrp.core.answers import Cannot, Held, Released, Why
 from arrp.core.book import Book
+from arrp.core.case import Case
 from arrp.core.coins import Coins
+from arrp.core.deadline import earliest
 from arrp.core.events import Intent, Keep, Verb, Withdraw
 from arrp.core.hold import Hold
 from arrp.core.money import Amount
-from arrp.core.request import Reason, Request
-from arrp.core.starting import empty, may_hold, starting
+from arrp.core.policy import Rules
+from arrp.core.request import ANSWER, Reason, Request
+from arrp.core.starting import core_until, empty, may_hold, starting
 from arrp.core.stating import account_of, book_of, claim_of, finish, restate, state_hold, write_book
 from arrp.core.step import CoreAnswer, Step
 
@@ -32,7 +35,7 @@ def keep(step: Step, request: Request, said: Keep) -> None:
     kept = Amount(min(said.amount.minor, hold.wanted.minor), hold.wanted.asset)
     state_hold(step, request, "HoldKept", hold.moved("HoldKept", kept=kept))
     confirm(step, step.case.request(request.id))
-    if said.rest_free:
+    if said.rest_free and hold.state != "secured":  # then an order of this country holds the rest
         cut(step, step.case.request(request.id), kept.minor, Reason.NOT_KEPT)
 
 
@@ -107,15 +110,16 @@ def unblock(step: Step, request: Request, to: int, why: str) -> None:
 
 def released(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> None:
     """The core let go: the highest-numbered coins are unpinned first, and let go in our terms too."""
-    answer = given.answer
-    if not isinstance(answer, Released):
-        step.escalate(f"core refuses release {intent.ref}", "operator", request.id)
+    answer, book = given.answer, book_of(step, request.id)
+    unknown = isinstance(answer, Cannot) and answer.why is Why.NOT_FOUND  # then nothing of it is blocked
+    if not isinstance(answer, Released) and not unknown:
+        step.escalate(f"release {request.id}", "operator", request.id, "the core refuses to let go")
         return
-    book = book_of(step, request.id)
     block = book.block(intent.block)
-    left = max(0, answer.amount - shared(step, request.id, intent.block))
+    left, at = (answer.amount, answer.sequence) if isinstance(answer, Released) else (0, book.as_of)
+    left = min(block.amount, max(0, left - shared(step, request.id, intent.block)))
     stay = block.coins.lowest(left)
-    book = book.with_block(block.ref, left, stay, answer.sequence)
+    book = book.with_block(block.ref, left, stay, at)
     write_book(step, replace(book, let_go=book.let_go | (block.coins - stay)))
     _state_blocked(step, request)
     restate(step)
@@ -125,10 +129,12 @@ def _state_blocked(step: Step, request: Request) -> None:
     """State the hold as the core now has it; an ending hold with nothing blocked has ended."""
     hold = step.case.request(request.id).hold
     assert hold is not None
+    if hold.is_over:
+        return
     blocked = Amount(book_of(step, request.id).blocked, hold.amount.asset)
     now = replace(hold, amount=blocked, claim=claim_of(request, blocked.minor))
     if hold.state != "ending":
-        state_hold(step, request, "HoldReduced", now, hold.why)
+        state_hold(step, request, "HoldReduced", now.moved("HoldReduced"), hold.why)
     elif blocked.minor == 0:
         kind = "HoldLapsed" if hold.why in LAPSES else "HoldReleased"
         state_hold(step, request, kind, now.moved(kind, ended_at=step.now), hold.why)
@@ -146,7 +152,7 @@ def extend_blocks(step: Step, request: Request, until: datetime) -> None:
 
 def extended(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> None:
     if not isinstance(given.answer, Held):
-        step.escalate(f"core refuses extension {intent.ref}", "operator", request.id)
+        step.escalate(f"extend {request.id}", "operator", request.id, "the core refuses the later end")
 
 
 # --- the next in line --------------------------------------------------------------------------------------
@@ -156,9 +162,9 @@ def take_over(step: Step, ended: Request) -> None:
     """R-46: in the commit in which a hold ends otherwise than by return, requests that stand for the
     same coins take them over with the core's block as it is: nothing is free in between."""
     for other in step.case.standing:
-        book = step.case.books.get(other.id)
-        mine = other.hold is None or other.hold.in_force
-        if other.id == ended.id or book is None or not book.is_read or not mine or not may_hold(step, other):
+        book, hold = step.case.books.get(other.id), other.hold
+        able = hold is None or hold.in_force or hold.state == "failed"
+        if other.id == ended.id or book is None or not book.is_read or not able or not may_hold(step, other):
             continue
         cap = other.keep.minor if other.keep is not None else other.body.asked.minor
         coins = (book.here & book_of(step, ended.id).pins).lowest(max(0, cap - book.blocked))
@@ -170,7 +176,7 @@ def _hand_on(step: Step, ended: Request, other: Request, coins: Coins) -> None:
     mine, book = _move_blocks(book_of(step, ended.id), book_of(step, other.id), coins)
     write_book(step, mine)
     write_book(step, book)
-    if other.hold is None:
+    if other.hold is None or not other.hold.in_force:
         started = starting(step, other, empty(step, other), coins.count)
         state_hold(step, other, "HoldPlaced", started, "TAKEN_OVER")
     else:
@@ -178,6 +184,7 @@ def _hand_on(step: Step, ended: Request, other: Request, coins: Coins) -> None:
         raised = other.hold.moved("HoldRaised", amount=held, wanted=held, claim=claim_of(other, held.minor))
         state_hold(step, other, "HoldRaised", raised, "TAKEN_OVER")
     confirm(step, step.case.request(other.id))
+    extend_blocks(step, step.case.request(other.id), core_until(step, other))
 
 
 def _move_blocks(mine: Book, book: Book, coins: Coins) -> tuple[Book, Book]:
@@ -194,17 +201,29 @@ def _move_blocks(mine: Book, book: Book, coins: Coins) -> tuple[Book, Book]:
 
 
 def clocks(step: Step) -> None:
-    """R-42: every hold whose time has come ends or shrinks by itself."""
+    """R-42: every hold whose time has come ends or shrinks by itself; what the core was asked to let
+    go and did not is asked again; a request that never got a hold ends at its `not_after` (R-48)."""
     for request in tuple(step.case.requests.values()):
-        hold = request.hold
-        if request.side == "requested" and hold is not None and hold.in_force and hold.holder == step.me:
+        at, hold = due(step.case, request, step.rules), request.hold
+        if at is None or step.now < at:
+            continue
+        if hold is None or hold.may_begin_again:
+            finish(step, request, why_over(request))
+        elif hold.deadline is not None and step.now >= hold.deadline:
             _clock(step, request, hold)
+        else:
+            unblock(step, request, hold.wanted.minor, hold.why or "")
+
+
+def why_over(request: Request) -> str:
+    if request.hold is not None and request.hold.state == "returned":
+        return "RETURNED"
+    return Reason.LAPSED if request.answer == "accepted" else Reason.NOAS
 
 
 def _clock(step: Step, request: Request, hold: Hold) -> None:
     if hold.state == "secured":
-        if hold.review_at is not None and step.now >= hold.review_at:
-            step.escalate(f"review {hold.id} {hold.review_at:%Y-%m-%d}", "prosecutor", request.id)
+        step.escalate(review(hold), "prosecutor", request.id)
     elif not hold.decided and hold.decide_by is not None and step.now >= hold.decide_by:
         end(step, request, Reason.NOT_DECIDED)
     elif hold.until is not None and step.now >= hold.until:
@@ -213,8 +232,41 @@ def _clock(step: Step, request: Request, hold: Hold) -> None:
         cut(step, request, hold.kept.minor if hold.kept is not None else 0, Reason.NOT_KEPT)
 
 
-def due(request: Request, me: str) -> datetime | None:
-    """When time next changes a hold of ours."""
-    hold = request.hold
-    return hold.deadline if hold is not None and hold.holder == me and request.side == "requested" else None
+def review(hold: Hold) -> str:
+    """What is waited for at a secured hold's review; each date is called once."""
+    return f"review {hold.id} {hold.review_at:%Y-%m-%d}" if hold.review_at else f"review {hold.id}"
 
+
+def dues(case: Case, rules: Rules) -> list[datetime | None]:
+    return [due(case, request, rules) for request in case.requests.values()]
+
+
+def due(case: Case, request: Request, rules: Rules) -> datetime | None:
+    """When time next changes a request to us, or its hold; None where it is not ours to end."""
+    hold = request.hold
+    if request.side != "requested":
+        return None
+    if hold is None or hold.state == "failed":
+        if not request.is_open or request.not_after is None:
+            return None
+        instruction = case.instruction_of(request.id)  # then its end is told to us first, and passed on
+        executed = instruction is not None and instruction.answer not in ANSWER.ends
+        return request.not_after + rules.patience if executed else request.not_after
+    if hold.holder != case.me:
+        return None
+    if hold.state == "returned":
+        return _credit_due(request, hold, rules)
+    if hold.state == "secured" and review(hold) in case.escalated:
+        return None
+    if hold.state == "ending" or (hold.in_force and hold.amount.minor > hold.wanted.minor):
+        asked = any(i.verb is Verb.RELEASE and i.request == request.id for i in case.intents.values())
+        again = None if asked or case.looked_at is None else case.looked_at + rules.look_every
+        return earliest(again, hold.deadline if hold.state != "ending" else None)
+    return hold.deadline
+
+
+def _credit_due(request: Request, hold: Hold, rules: Rules) -> datetime | None:
+    """A return may bounce: the request stands until it is credited, or this long (R-73)."""
+    if request.answer in ANSWER.ends or hold.ended_at is None:
+        return None
+    return hold.ended_at + rules.credited_within

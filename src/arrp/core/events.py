@@ -13,170 +13,22 @@ from enum import StrEnum
 from typing import Any
 
 from arrp.core.book import Book
-from arrp.core.deadline import Basis
-from arrp.core.hold import Hold, Resting
+from arrp.core.facts import Answered, HoldStated, LegsStated, Objection, ObjectionStated, ReturnStated
+from arrp.core.hold import Resting
 from arrp.core.mandate import LossAct, Mandate
 from arrp.core.messages import PRIVATE, Approval
-from arrp.core.money import Amount
 from arrp.core.report import Report
-from arrp.core.request import Asked, Document, Leg, Request, Terms
+from arrp.core.request import Asked, Request
+from arrp.core.wishes import Credited, Decide, Extend, GiveMore, Keep, NamePayee, Release, Return, Secure, Withdraw
 
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """The requester's allocation: keep this much. `rest_free`: what exceeds it may go at once (R-43)."""
-
-    amount: Amount
-    rest_free: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """The wish has ended; the hold goes, unless it rests on an order of the requested country."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Hold at most `to` from now on: a wanted end, never a difference."""
-
-    to: Amount
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """The decision of whose power it is. `until` and `basis` are set once, here (R-41)."""
-
-    accepted: bool
-    reason: str | None
-    basis: Basis | None
-    until: datetime | None
-    text: str = field(default="", metadata=PRIVATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Extend:
-    basis: Basis
-    until: datetime
-    document: Document
-
-
-@dataclass(frozen=True, slots=True)
-class Secure:
-    """An order of the requested country (seizure, freezing order): from here no clock but review."""
-
-    basis: Basis
-    order: Document
-    review_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NamePayee:
-    """Opens the commitment of the loss act, or names another payee with who says so (R-70)."""
-
-    salt: str
-    ground: str  # DEBTOR | ACCOUNT_CLOSED | COMPROMISED | REIMBURSED | OMNIBUS | COURT
-    document: Document | None
-    called_back: bool
-    account: str = field(default="", metadata=PRIVATE)
-    name: str = field(default="", metadata=PRIVATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """Send the money back: the amount (a wanted sum of all returns), and why it may go (R-71)."""
-
-    amount: Amount
-    ground: str  # consent | told | order | in_flight
-    document: Document | None
-
-
-@dataclass(frozen=True, slots=True)
-class GiveMore:
-    documents: tuple[Document, ...]
-    text: str = field(default="", metadata=PRIVATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What the requested side says about the request itself."""
-
-    terms: Terms
-    reason: str | None = None
-    condition: str | None = None
-    basis: Basis | None = None
-    until: datetime | None = None
-    differs: tuple[str, ...] = ()
-    restrained_by: str | None = None
-    rests_on: str | None = None
-    text: str = field(default="", metadata=PRIVATE)
-
-
-@dataclass(frozen=True, slots=True)
-class HoldStated:
-    """A fact about a hold: the hold and all terms of its request, whole (R-31)."""
-
-    hold: Hold
-    terms: Terms
-    why: str | None = None
-    rests_on: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LegsStated:
-    """Where traced coins went. Legs only grow; `as_of` is the ledger's own booking sequence (R-52)."""
-
-    legs: tuple[Leg, ...]
-    terms: Terms
-    as_of: int
-    rests_on: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Objection:
-    """An account holder's objection: named ground, clock, who decides (R-72)."""
-
-    id: str
-    hold: str
-    ground: str
-    raised_at: datetime
-    decide_by: datetime | None
-    state: str  # raised | upheld | partly | rejected
-    free: Amount | None
-    text: str = field(default="", metadata=PRIVATE)
-    officer: str = field(default="", metadata=PRIVATE)
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectionStated:
-    objection: Objection
-    rests_on: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnStated:
-    """A step of one return. `returned` is the sum that left for the payee."""
-
-    id: str
-    hold: Hold
-    terms: Terms
-    amount: Amount
-    claim: Amount
-    return_at: datetime | None
-    ground: str
-    rests_on: str | None = None
-    reference: str = field(default="", metadata=PRIVATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Credited:
-    """The payee's institution states the credit of a return."""
-
-    return_id: str
-    amount: Amount
-    reference: str = field(default="", metadata=PRIVATE)
+# Every body is found here, whichever side says it.
+__all__ = [
+    "ANSWER_FACTS", "ATTACHED", "HOLD_FACTS", "KINDS", "RETURN_FACTS", "Anomaly", "Answered", "Approved", "Booked",
+    "CaseJoined", "CaseOpened", "CoreAnswered", "Credited", "Decide", "Delivered", "Draft", "Dropped", "Escalated",
+    "Event", "Extend", "GiveMore", "HoldStated", "Intent", "Keep", "Kind", "LegsStated", "Located", "NamePayee",
+    "Objection", "ObjectionStated", "Release", "RequestJoined", "Resolved", "Return", "ReturnStated", "Secure",
+    "Signed", "Told", "Verb", "Withdraw",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +163,11 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Escalated:
+    """A person must look: `what` is waited for (a word and what it is about), `to` is called, `why`."""
+
     what: str
     to: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,12 @@ class Hold:
         return self.state in HOLD.ends
 
     @property
+    def may_begin_again(self) -> bool:
+        """Whether another hold of the same request may follow: this one was never placed, or its money
+        went back and may bounce. Released or lapsed is for good (I4)."""
+        return self.state in ("failed", "returned")
+
+    @property
     def deadline(self) -> datetime | None:
         """The holder's one timer: the earliest live clock (R-42)."""
         if self.state == "secured":

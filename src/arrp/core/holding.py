@@ -8,31 +8,52 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from arrp.core.answers import AccountStatus, Cannot, Found, Gone, Held, Landed, Stopped
+from arrp.core.answers import AccountStatus, Cannot, Found, Gone, Held, Landed, Stopped, Why
 from arrp.core.book import Book
 from arrp.core.coins import Coins
-from arrp.core.ending import confirm, end
-from arrp.core.events import Answered, CaseJoined, HoldStated, Intent, Located, RequestJoined, Verb
+from arrp.core.ending import confirm, end, unblock
+from arrp.core.events import KINDS, Answered, HoldStated, Intent, Located, RequestJoined, Verb
 from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
 from arrp.core.policy import Tally
 from arrp.core.reading import find, read_ledger
 from arrp.core.request import Ask, Reason, Request
-from arrp.core.starting import core_until, may_hold, not_at_once, protected, starting
-from arrp.core.stating import book_of, claim_of, finish, others_pins, refuse, state_hold, terms_of, write_book
+from arrp.core.starting import block_of, core_until, may_hold, not_at_once, protected, starting
+from arrp.core.stating import (
+    account_of,
+    book_of,
+    claim_of,
+    finish,
+    others_pins,
+    refuse,
+    state_hold,
+    terms_of,
+    write_book,
+)
 from arrp.core.step import CoreAnswer, Joined, Step, digest
 
 
 def receive(step: Step, request: Request, tally: Tally) -> None:
     """R-44: a request came in; ask the core which account and credit it is about, or stop the payment."""
     step.note("RequestReceived", Answered(request.terms), request.id)
-    if request.body.ask is Ask.STOP:
-        why = not_at_once(step, request, tally)
-        if why is not None:
-            step.escalate(f"decide {request.id}", why, request.id)
+    body = request.body
+    if body.instructs and body.until is not None and len(set(request.by_officers)) >= KINDS["Request"].approvals:
+        step.tell("RequestAccepted", Answered(request.terms, basis=body.basis, until=body.until), request)
+        request = step.case.request(request.id)
+    if body.ask is Ask.STOP:
+        wait_for_decision(step, request, tally)
         stop(step, request)
     else:
         find(step, request)
+
+
+def wait_for_decision(step: Step, request: Request, tally: Tally) -> None:
+    """R-17: what policy or law does not let the node do at once, an officer decides first."""
+    if request.answer == "accepted":
+        return
+    why = not_at_once(step, request, tally)
+    if why is not None or request.body.ask not in (Ask.HOLD, Ask.STOP):
+        step.escalate(f"decide {request.id}", "duty officer", request.id, why or f"{request.body.ask} is an officer's")
 
 
 def join(step: Step, given: Joined) -> None:
@@ -41,14 +62,12 @@ def join(step: Step, given: Joined) -> None:
     request = step.case.request(given.request.id)
     found = given.answer.answer
     assert isinstance(found, Found)
-    if not _is_answered_no(step, request, found):
-        step.note("Located", located(request, found), request.id)
-        why = None if request.answer == "accepted" else not_at_once(step, request, given.tally)
-        if why is not None or request.body.ask is not Ask.HOLD:
-            step.escalate(f"decide {request.id}", why or "an officer decides", request.id)
-        look_at(step, request, given.answer)
-    if request.wish == "withdrawn":  # while `find` ran: nothing was placed
+    if request.wish == "withdrawn" or not request.is_open:  # while `find` ran: nothing was placed
         finish(step, request, Reason.WITHDRAWN)
+    elif not _is_answered_no(step, request, found):
+        step.note("Located", located(request, found), request.id)
+        wait_for_decision(step, request, given.tally)
+        look_at(step, request, given.answer)
 
 
 def _is_answered_no(step: Step, request: Request, found: Found) -> bool:
@@ -68,8 +87,8 @@ def _is_answered_no(step: Step, request: Request, found: Found) -> bool:
 def _is_duplicate(other: Request, request: Request) -> bool:
     """R-19: the same participant asks again for the same money here."""
     ours, theirs = request.body, other.body
-    same = (other.peer, theirs.loss, theirs.source) == (request.peer, ours.loss, ours.source)
-    return same and other.id != request.id
+    same_loss = (other.peer, theirs.stated_by, theirs.loss) == (request.peer, ours.stated_by, ours.loss)
+    return same_loss and theirs.source == ours.source and other.id != request.id
 
 
 def differences(found: Found) -> tuple[str, ...]:
@@ -99,23 +118,34 @@ def place(step: Step, request: Request, free: int) -> None:
     """R-44: hold = min(asked, traced here and nobody's, free after protected money). A hold in force
     is raised when traced coins came back; I3: one request has one hold, I4: once ended, none."""
     hold = request.hold
-    if not may_hold(step, request) or (hold is not None and not hold.in_force):
+    if not may_hold(step, request) or not _may_grow(hold):
         return
-    if hold is not None and hold.amount != hold.wanted:
-        return  # a cut is under way
+    if any(i.verb is Verb.HOLD and i.request == request.id for i in step.case.intents.values()):
+        return
     book = book_of(step, request.id)
     cap = request.body.asked.minor
     if request.keep is not None and (hold is not None or request.rest_free):
         cap = min(cap, request.keep.minor)
-    want = cap - book.blocked
+    want = cap - book.blocked - book.returned.count - book.handed_over.count
     traced = (book.here - others_pins(step, request.id) - book.pins).count if book.is_read else want
     amount = min(want, traced, free - protected(step, request))
-    if amount <= 0 or any(i.verb is Verb.HOLD and i.request == request.id for i in step.case.intents.values()):
-        return
-    number = str(len(book.past) + len(book.blocks))
-    block = digest(request.id, "hold") if hold is None else digest(request.id, "hold", number)
+    if amount > 0:
+        _intend(step, request, block_of(step, request), amount)
+
+
+def _may_grow(hold: Hold | None) -> bool:
+    """A first hold; a raise of one in force, unless a cut is under way; a new one where the money was
+    not there yet, or bounced. What a core refused by its own rule a clerk looks at first."""
+    if hold is None:
+        return True
+    if hold.in_force:
+        return hold.amount == hold.wanted
+    return hold.may_begin_again and hold.why in (None, Reason.AM04)
+
+
+def _intend(step: Step, request: Request, block: str, amount: int) -> None:
     intent = Intent(digest(block, "place"), Verb.HOLD, request.id, block, amount, core_until(step, request), "",
-                    step.case.located[request.id].account_ref)
+                    account_of(step, request))
     step.note("Intended", intent, request.id)
 
 
@@ -124,7 +154,7 @@ def placed(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> N
     answer, hold = given.answer, request.hold
     assert hold is not None
     if not isinstance(answer, Held):
-        _not_placed(step, request, hold, answer)
+        _not_placed(step, request, intent, answer)
         return
     book = book_of(step, request.id)
     free = book.here - others_pins(step, request.id) - book.pins
@@ -132,26 +162,44 @@ def placed(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> N
     if hold.state == "placing":
         stated = replace(starting(step, request, hold, answer.amount), reference=answer.reference)
         state_hold(step, request, "HoldPlaced", stated)
-    else:
+    elif hold.in_force:
         held = Amount(book_of(step, request.id).blocked, hold.amount.asset)
         raised = replace(hold, amount=held, wanted=held, claim=claim_of(request, held.minor))
         state_hold(step, request, "HoldRaised", raised.moved("HoldRaised"))
-    request = step.case.request(request.id)
-    if request.wish == "withdrawn":  # withdrawn while the core was placing it
-        end(step, request, Reason.WITHDRAWN)
+    _begun(step, step.case.request(request.id))
+    if request.id in step.case.located:
+        find(step, request)  # what left between the first look and the core's answer is a leg
+
+
+def _begun(step: Step, request: Request) -> None:
+    """Withdrawn or refused while the core was placing it, it ends at once; else it may be confirmed."""
+    hold = request.hold
+    assert hold is not None
+    if hold.is_over or hold.state == "ending":  # it ended while the core was raising it
+        unblock(step, request, 0, hold.why or Reason.WITHDRAWN)
+    elif not request.is_open and hold.state != "secured":
+        end(step, request, request.reason or Reason.WITHDRAWN)
     else:
         confirm(step, request)
-    find(step, request)  # what left between the first look and the core's answer is a leg
 
 
-def _not_placed(step: Step, request: Request, hold: Hold, answer: object) -> None:
-    """The core said no: say so, and have a clerk look; a raise that failed changes nothing."""
-    if hold.state != "placing":
+def _not_placed(step: Step, request: Request, intent: Intent, answer: object) -> None:
+    """The core said no. What is there, less than asked, is asked for at once; else say so, and have a
+    clerk look. A raise that failed changes nothing."""
+    assert request.hold is not None
+    if request.hold.state != "placing":
         return
-    there = answer.there if isinstance(answer, Cannot) else 0
-    failed = hold.moved("HoldFailed", why=Reason.AM04, wanted=Amount(0, hold.wanted.asset))
-    step.tell("HoldFailed", HoldStated(failed, terms_of(step, request), f"AM04 {there}"), request)
-    step.escalate(f"hold {hold.id} failed", "bank clerk", request.id)
+    why = answer.why if isinstance(answer, Cannot) else Why.REFUSED
+    there = answer.there - protected(step, request) if isinstance(answer, Cannot) else 0
+    if why is Why.NO_FUNDS and 0 < there < intent.amount and may_hold(step, request):
+        _intend(step, request, digest(request.id, "hold", step.because), there)
+        return
+    reason = {Why.NO_FUNDS: Reason.AM04, Why.CLOSED: Reason.AC04}.get(why, Reason.AGNT)
+    failed = request.hold.moved("HoldFailed", why=reason, wanted=Amount(0, request.hold.wanted.asset))
+    step.tell("HoldFailed", HoldStated(failed, terms_of(step, request), reason), request)
+    step.escalate(f"place {request.hold.id}", "bank clerk", request.id, f"the core says {why}")
+    if not request.is_open:
+        finish(step, request, request.reason or Reason.WITHDRAWN)
 
 
 # --- a payment in flight ------------------------------------------------------------------------------------
@@ -159,28 +207,32 @@ def _not_placed(step: Step, request: Request, hold: Hold, answer: object) -> Non
 
 def stop(step: Step, request: Request) -> None:
     """R-49: keep a payment that has not arrived; from then on it is a hold like any other."""
-    if not may_hold(step, request):
+    if not may_hold(step, request) or request.hold is not None:
         return
-    block = digest(request.id, "hold")
+    block = block_of(step, request)
     intent = Intent(digest(block, "stop"), Verb.STOP, request.id, block, request.body.asked.minor,
                     core_until(step, request))
     step.note("Intended", intent, request.id)
 
 
 def stopped(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> None:
-    answer = given.answer
+    """R-49: it stays where it is; or it landed, and the account's case takes it on; or it is gone."""
+    answer, hold = given.answer, request.hold
+    assert hold is not None
     if isinstance(answer, Stopped):
         coins = Coins.of([(0, answer.amount)])
         book = Book(request.id, coins, is_read=True, in_flight=True, as_of=answer.sequence)
         write_book(step, book.with_block(intent.block, answer.amount, coins, answer.sequence))
-        hold = request.hold
-        assert hold is not None
         stated = replace(starting(step, request, hold, answer.amount), reference=answer.reference)
         state_hold(step, request, "HoldPlaced", stated)
-        confirm(step, step.case.request(request.id))
+        _begun(step, step.case.request(request.id))
     elif isinstance(answer, Landed):
-        step.note("CaseJoined", CaseJoined(answer.account_ref), request.id)
-    elif isinstance(answer, Gone):
-        refuse(step, request, Reason.PTNA)
+        find(step, request)
     else:
-        refuse(step, request, Reason.AGNT)
+        reason = Reason.PTNA if isinstance(answer, Gone) else Reason.AGNT
+        failed = hold.moved("HoldFailed", why=reason, wanted=Amount(0, hold.wanted.asset))
+        step.tell("HoldFailed", HoldStated(failed, request.terms, reason), request)
+        if request.is_open:
+            refuse(step, step.case.request(request.id), reason)
+        else:
+            finish(step, request, reason)

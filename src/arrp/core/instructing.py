@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from arrp.core.deadline import Basis, Power
+from arrp.core.deadline import Basis, Power, hours_after
 from arrp.core.errors import Refused
 from arrp.core.events import (
     HOLD_FACTS,
@@ -24,13 +24,13 @@ from arrp.core.events import (
 )
 from arrp.core.mandate import check_mandate
 from arrp.core.policy import Participant, Tally, beyond_policy
-from arrp.core.request import Asked, Leg, Request
+from arrp.core.request import ANSWER, Asked, Leg, Request, Terms
 from arrp.core.step import Command, Heard, Step, draft_of
 
 # What goes down by itself, and what comes up restated. Anything else is an officer's act.
 DOWN = frozenset({"Keep", "Withdraw", "Release", "NamePayee", "MoneyReturned", "MoreGiven", "Object"})
-UP = frozenset({*HOLD_FACTS, *RETURN_FACTS, "MovedOn", "RequestStands", "ObjectionRaised", "ObjectionDecided", "RequestRefused",
-                "RequestEnded"})
+UP = frozenset({*HOLD_FACTS, *RETURN_FACTS, "MovedOn", "RequestStands", "ObjectionRaised", "ObjectionDecided",
+                "RequestRefused", "RequestEnded"})
 
 
 def receive(step: Step, request: Request, tally: Tally) -> None:
@@ -38,7 +38,7 @@ def receive(step: Step, request: Request, tally: Tally) -> None:
     step.note("RequestReceived", Answered(request.terms), request.id)
     why = _not_at_once(step, request, tally)
     if why:
-        step.escalate(f"decide {request.id}", why, request.id)
+        step.escalate(f"decide {request.id}", "duty officer", request.id, why)
         return
     instruct(step, request)
 
@@ -91,19 +91,33 @@ def basis(step: Step) -> Basis | None:
 def decide(step: Step, command: Command) -> None:
     """An officer decides. With an instruction out, the decision goes down as a signed `Decide`;
     accepting without one drafts the instruction itself, which then carries the decision (R-54)."""
-    said: Decide = command.body
     request = step.case.request(command.request or "")
-    if not request.is_open or request.side != "requested":
+    if request.side != "requested" or not request.is_undecided:
         raise Refused(f"request {request.id} is {request.answer}: there is nothing to decide", rule="R-31")
+    if request.body.instructs and command.body.accepted:
+        raise Refused(f"{request.peer} decides what it instructs: here one can only say why it cannot be done",
+                      rule="R-54")
+    said = stated(step, command.body)
     down = step.case.instruction_of(request.id)
-    if down is not None:
+    if down is not None and down.is_open:
         to, about, kind = down.peer, down.id, "Decide"
     elif said.accepted and step.rules.me.kind == "authority":
         _draft_instruction(step, command, request, said)
         return
     else:
         to, about, kind = step.me, request.id, "Decide"
-    step.draft(command, draft_of(step, replace(command, request=about), kind, to, request.not_after))
+    step.draft(command, draft_of(step, replace(command, request=about, body=said), kind, to, request.not_after))
+
+
+def stated(step: Step, said: Decide) -> Decide:
+    """R-41: whose power it is states basis and end once; without an adopted law an officer names both."""
+    if not said.accepted:
+        return said
+    power = step.rules.own_power()
+    ends = said.until or (hours_after(step.now, power.hold_hours_max) if power else None)
+    if ends is None or (said.basis is None and power is None):
+        raise Refused("no adopted law gives this decision an end: state its basis and until", rule="R-41")
+    return replace(said, basis=said.basis or basis(step), until=ends)
 
 
 def _draft_instruction(step: Step, command: Command, request: Request, said: Decide) -> None:
@@ -113,7 +127,7 @@ def _draft_instruction(step: Step, command: Command, request: Request, said: Dec
             f"{request.body.institution} is not ours to instruct: refuse with NOT_COMPETENT, or name who can",
             rule="R-18",
         )
-    body = replace(instruction(step, request), basis=said.basis or basis(step), until=said.until)
+    body = replace(instruction(step, request), basis=said.basis, until=said.until)
     about = step.new_id("instruct", request.id)
     step.draft(command, draft_of(step, replace(command, request=about, body=body), "Request", holder.id,
                                  request.not_after))
@@ -123,15 +137,16 @@ def decided(step: Step, event: Event) -> None:
     """Our decision left: it is our answer to the requester, set once."""
     down = step.case.request(event.request or "")
     up = step.case.requests.get(down.body.instructs or "")
-    if up is None or not up.is_open:
+    if up is None or not up.is_undecided:
         return
     said: Decide = event.body
     kind = "RequestAccepted" if said.accepted else "RequestRefused"
-    terms = up.terms if said.accepted else _let_go(up)
+    terms = up.terms if said.accepted else let_go(up)
     step.tell(kind, Answered(terms, reason=said.reason, basis=said.basis, until=said.until), up)
 
 
-def _let_go(request: Request):  # type: ignore[no-untyped-def]
+def let_go(request: Request) -> Terms:
+    """The terms of a request that stands no longer, as far as its mirror knows them."""
     terms = request.terms
     return replace(terms, pending=0, let_go=terms.let_go + terms.pending)
 
@@ -140,7 +155,7 @@ def instructed(step: Step, event: Event) -> None:
     """An instruction that carries the decision left: answer the requester."""
     body: Asked = event.body
     up = step.case.requests.get(body.instructs or "")
-    if up is not None and body.until is not None and up.is_open:
+    if up is not None and body.until is not None and up.is_undecided:
         step.tell("RequestAccepted", Answered(up.terms, basis=body.basis, until=body.until), up)
 
 
@@ -148,14 +163,18 @@ def instructed(step: Step, event: Event) -> None:
 
 
 def relay_up(step: Step, heard: Heard) -> None:
-    """R-54: restate a fact of the institution in the conversation with who asked us."""
+    """R-54: restate a fact of the institution in the conversation with who asked us. The answer is
+    ours: it ends once, and what was accepted is not refused any more, it ends."""
     down = step.case.requests.get(heard.request)
     up = step.case.requests.get(down.body.instructs or "") if down else None
     if up is None or heard.kind not in UP:
         return
-    if heard.kind in ("RequestRefused", "RequestEnded") and not up.is_open:
-        return
-    step.tell(heard.kind, restated(step, heard, up), up)
+    kind = heard.kind
+    if kind in ("RequestRefused", "RequestEnded"):
+        if up.answer in ANSWER.ends:
+            return
+        kind = kind if (up.answer, kind) in ANSWER.moves else "RequestEnded"
+    step.tell(kind, restated(step, heard, up), up)
 
 
 def restated(step: Step, heard: Heard, up: Request) -> Any:
@@ -183,6 +202,32 @@ def relay_down(step: Step, heard: Heard) -> bool:
     down = step.case.instruction_of(heard.request)
     if down is None or heard.kind not in DOWN:
         return False
-    if down.is_open or heard.kind == "MoneyReturned":
+    if down.is_open or (heard.kind == "MoneyReturned" and down.answer not in ANSWER.ends):
         step.tell(heard.kind, heard.body, down)
     return True
+
+
+# What a requester may wish for, and officers here must sign before it is done.
+OURS_TO_SIGN = frozenset({"Extend", "Return"})
+# What is never the requester's: the decision, an order of this country, the account holder's objection.
+OURS_ALONE = frozenset({"Decide", "Secure", "DecideObjection"})
+
+
+def check_whose(heard: Heard, request: Request) -> None:
+    """R-55, R-70: a requester does not decide its own request, nor alone who is paid. Raises Refused."""
+    pursues = request.relation == "pursues"
+    if pursues and heard.kind in OURS_ALONE:
+        raise Refused(f"{heard.kind} belongs to the requested country, not to {heard.sender}", rule="R-55",
+                      code="not-competent")
+    if heard.kind == "NamePayee" and heard.body.ground != "DEBTOR" and (pursues or len(set(heard.officers)) < 2):
+        raise Refused(f"{heard.sender} alone cannot name another payee", rule="R-70", code="wrong-payee")
+
+
+def wish_for_officers(step: Step, heard: Heard, request: Request) -> None:
+    """R-56, R-71: what a requester wishes and we must sign lies ready as a draft of ours."""
+    down = step.case.instruction_of(request.id)
+    about, to = (down, down.peer) if down is not None else (request, step.me)
+    wish = Command(heard.id, heard.kind, heard.sender, about.id, heard.body)
+    not_after = hours_after(step.now, step.rules.request_hours_max)
+    step.draft(wish, draft_of(step, wish, heard.kind, to, not_after))
+    step.escalate(f"sign {heard.id}", "duty officer", request.id, f"{heard.sender} wishes {heard.kind}")

@@ -87,7 +87,8 @@ class Part:
     """The coins asked about that left by one transfer: (`ref`, `sequence`) names it.
 
     `took` are coins of this account, `inside` the same coins counted inside that transfer, in the
-    same order. `back` are the numbers under which some of them came back to this account since.
+    same order. `came_back` are those of them that came back to this account since, `back` the new
+    numbers they have here.
     With `ends` = overdraft and nothing `inside`, the coins repaid, at `sequence`, a debt that the
     earlier transfer `ref` had made: they are not in that transfer.
     """
@@ -97,4 +98,5 @@ class Part:
     took: Coins
     inside: Coins
     ends: End | None = None
+    came_back: Coins = field(default_factory=Coins)
     back: Coins = field(default_factory=Coins)

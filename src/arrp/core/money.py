@@ -129,5 +129,5 @@ class Rate:
         return minor * self.claim.minor // self.amount.minor
 
     def amount_of(self, claim: int) -> int:
-        """The least amount whose claim reaches `claim` (never more than was asked)."""
-        return min(self.amount.minor, -(-claim * self.amount.minor // self.claim.minor))
+        """The most units that count for no more than `claim` (never more than was asked)."""
+        return min(self.amount.minor, ((claim + 1) * self.amount.minor - 1) // self.claim.minor)

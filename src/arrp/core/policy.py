@@ -34,7 +34,7 @@ class Participant:
     address: str
     answers_for: tuple[str, ...]
     officers: tuple[Officer, ...]
-    signing: Mapping[str, str] = field(default_factory=dict)  # key id -> public key
+    signing: dict[str, str] = field(default_factory=dict)  # key id -> public key
     sealing: str = ""
     instructs: tuple[str, ...] = ()  # institutions an authority may instruct
     suspended: bool = False
@@ -100,6 +100,8 @@ class Rules:
     keep_before: timedelta = timedelta(minutes=10)
     patience: timedelta = timedelta(minutes=2)
     look_every: timedelta = timedelta(minutes=1)
+    look_for_bounce: timedelta = timedelta(hours=1)
+    credited_within: timedelta = timedelta(days=10)
     request_hours_max: int = 72
     digest: str = ""
 

@@ -7,7 +7,7 @@ hold that covers more than what is traced here is cut.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from arrp.core.answers import Found
 from arrp.core.book import Spent
@@ -19,7 +19,7 @@ from arrp.core.ledger import Ledger, Part, Transfer
 from arrp.core.money import Amount
 from arrp.core.policy import Rules
 from arrp.core.request import Leg, Reason, Request
-from arrp.core.stating import book_of, claim_of, others_pins, restate, terms_of, write_book
+from arrp.core.stating import book_of, claim_of, others_pins, restate, terms_of, uncredited, write_book
 from arrp.core.step import CoreAnswer, Followed, Step, digest
 
 
@@ -48,15 +48,33 @@ def _reread(step: Step, request: Request, ledger: Ledger, followed: Followed) ->
     at = {(transfer.ref, transfer.incoming): transfer for transfer in ledger.transfers}
     legs = tuple(_leg(request, part, at[part.ref, False]) for part in parts)
     spent = tuple(Spent(leg.id, part.took, part.ends) for leg, part in zip(legs, parts, strict=True))
-    book = replace(before, coins=coins, spent=spent, is_read=True, as_of=ledger.as_of)
+    bounced = before.returned - coins  # they came back, and have new numbers
+    book = replace(before, coins=coins, spent=spent, returned=before.returned - bounced, is_read=True,
+                   as_of=ledger.as_of)
     if request.hold is not None and book.blocks:
         book = book.pinning(book.here - others_pins(step, request.id))
-    write_book(step, book)
+    if book != before:
+        write_book(step, book)
     known = {leg.id for leg in request.legs}
     if any(leg.id not in known for leg in legs):
         step.tell("MovedOn", LegsStated(legs, terms_of(step, request), book.as_of), request)
+    if bounced.count:
+        _bounced(step, step.case.request(request.id), bounced.count)
+    request = step.case.request(request.id)
     if request.hold is not None and request.hold.in_force and book.pins.count < request.hold.wanted.minor:
-        cut(step, step.case.request(request.id), book.pins.count, Reason.NOT_TRACED)
+        cut(step, request, book.pins.count, Reason.NOT_TRACED)
+
+
+def _bounced(step: Step, request: Request, minor: int) -> None:
+    """R-73: a return came back from the payee's institution: it is a new credit here, and held again
+    under the same basis for the rest of its time."""
+    newest = step.case.returns_of(request.id)[-1]
+    assert request.hold is not None
+    amount = Amount(minor, request.body.asked.asset)
+    failed = replace(newest, hold=request.hold, terms=terms_of(step, request), return_at=None, amount=amount,
+                     claim=claim_of(request, minor))
+    step.tell("ReturnFailed", failed, request)
+    step.escalate(f"return {newest.id}", "operator", request.id, "the payee's institution sent it back")
 
 
 def traced(step: Step, request: Request, followed: Followed) -> tuple[Coins, list[Part]]:
@@ -68,7 +86,7 @@ def traced(step: Step, request: Request, followed: Followed) -> tuple[Coins, lis
         coins |= followed.coins_of(credit.reference, inside if inside.count else None)
     coins = coins.lowest(request.body.asked.minor)
     parts: dict[tuple[str, int], Part] = {}
-    fresh = coins
+    fresh = coins - book_of(step, request.id).let_go  # where it goes after that is nobody's business here
     while fresh.count:
         came_back = Coins()
         for part in followed.spent(fresh):
@@ -95,20 +113,28 @@ def _leg(request: Request, part: Part, transfer: Transfer) -> Leg:
 # --- looking again -------------------------------------------------------------------------------------
 
 
-def _waiting(case: Case) -> list[Request]:
-    """Requests with traced coins here that nobody holds: they may move on at any time."""
-    return [r for r in case.standing if r.terms.pending and r.id in case.located]
+def _look_every(case: Case, request: Request, rules: Rules) -> timedelta | None:
+    """How often to look again: traced coins that nobody holds may move on at any time, a hold on a
+    ledger that could not be read is cut as soon as it can, and what was sent back may bounce."""
+    hold = request.hold
+    if request.id not in case.located:
+        return None
+    unread = hold is not None and hold.in_force and not case.books[request.id].is_read
+    if request.terms.pending or unread:
+        return rules.look_every
+    return rules.look_for_bounce if uncredited(case, request.id) else None
 
 
 def look_due(case: Case, rules: Rules) -> datetime | None:
     looking = any(intent.verb is Verb.FIND for intent in case.intents.values())
-    if looking or case.looked_at is None or not _waiting(case):
+    if looking or case.looked_at is None:
         return None
-    return case.looked_at + rules.look_every
+    pauses = [pause for r in case.standing if (pause := _look_every(case, r, rules)) is not None]
+    return case.looked_at + min(pauses) if pauses else None
 
 
 def look(step: Step) -> None:
     """R-52: while traced coins are here and not held, look again."""
     due = look_due(step.case, step.rules)
     if due is not None and step.now >= due:
-        find(step, _waiting(step.case)[0])
+        find(step, next(r for r in step.case.standing if _look_every(step.case, r, step.rules) is not None))

@@ -274,6 +274,11 @@ class Request:
         return self.wish not in WISH.ends and self.answer not in ANSWER.ends
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether a decision can still be made: it is set once (R-41)."""
+        return self.is_open and self.answer != "accepted"
+
+    @property
     def is_answered(self) -> bool:
         """Whether somebody said something about the money yet."""
         return self.hold is not None or self.terms.pending < self.terms.asked.minor or self.answer in ANSWER.ends

@@ -1,6 +1,6 @@
-"""The requesting side: the report, the request, the allocation of the loss, the pursuit of legs.
+"""The requesting side: the report, the mandate, the request, the pursuit of legs, closing.
 
-All of it is an act of the node under what officers signed; a sleeping officer releases nothing.
+What leaves without a further signature leaves under a mandate that officers signed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from arrp.core.account import country_of, institution_of
 from arrp.core.case import Case
 from arrp.core.deadline import hours_after
 from arrp.core.errors import Conflict, Malformed, Refused
-from arrp.core.events import CaseOpened, Keep
+from arrp.core.events import CaseOpened
 from arrp.core.mandate import LossAct, Mandate, check_mandate
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, Rules, check_entitled
@@ -86,9 +86,12 @@ def complete(step: Step, body: Asked) -> Asked:
     account = body.account or payment.creditor.account
     if not account:
         raise Malformed("the payment names no creditor account: type it with the request")
+    stated = (payment.uetr, payment.end_to_end_id, *payment.references, *body.credit.references)
+    converted = payment.amount.asset != body.asked.asset  # then an officer typed what should be found there
     credit = Credit(
-        references=tuple(ref for ref in (payment.uetr, payment.end_to_end_id, *payment.references) if ref),
-        amount=payment.amount, booked_from=payment.instructed_at, name=payment.creditor.name, uetr=payment.uetr,
+        references=tuple(dict.fromkeys(ref for ref in stated if ref)),
+        amount=body.credit.amount if converted else payment.amount, booked_from=payment.instructed_at,
+        name=payment.creditor.name, uetr=payment.uetr,
     )
     institution = body.institution or institution_of(account)
     return replace(body, account=account, credit=credit, institution=institution, crime=body.crime or found.crime)
@@ -159,75 +162,7 @@ def with_keep(step: Step, body: Asked) -> Asked:
     return replace(body, keep=body.asked)
 
 
-# --- hearing facts -------------------------------------------------------------------------------
-
-
-def heard_hold(step: Step, request: Request) -> None:
-    """A hold was stated: allocate the loss, and see whether more is confirmed than was lost."""
-    allocate(step)
-    overshoot(step)
-
-
-def allocate(step: Step) -> None:
-    """R-16, R-43: Keep at once while Σ may still be bound ≤ loss, else in order of answers when all
-    have answered or ten minutes before the first end. The rest goes free once all Keeps are answered."""
-    loss = total(step.case)
-    if loss is None:
-        return
-    wishes = [r for r in step.case.wishes if r.hold is not None and r.hold.in_force and r.is_open]
-    unkept = [r for r in wishes if r.keep is None]
-    if unkept and _time_to_keep(step, loss.minor, unkept):
-        bound = sum(min(r.kept_claim, reserved(r)) for r in step.case.wishes if r.keep is not None)
-        for request in sorted(unkept, key=_answered_at):
-            assert request.hold is not None
-            part = min(request.hold.claim.minor, max(0, loss.minor - bound))
-            bound += part
-            tell_keep(step, request, request.body.rate.amount_of(part), rest_free=False)
-    free_surplus(step)
-
-
-def _answered_at(request: Request) -> tuple[datetime, str]:
-    return (request.answer_at or request.at, request.id)
-
-
-def _time_to_keep(step: Step, loss: int, unkept: list[Request]) -> bool:
-    open_wishes = [r for r in step.case.wishes if r.is_open]
-    if sum(reserved(r) for r in open_wishes) <= loss or all(r.is_answered for r in open_wishes):
-        return True
-    ends = [r.hold.keep_by for r in unkept if r.hold is not None and r.hold.keep_by is not None]
-    return any(step.now >= at - step.rules.keep_before for at in ends)
-
-
-def tell_keep(step: Step, request: Request, minor: int, *, rest_free: bool) -> None:
-    step.tell("Keep", Keep(Amount(minor, request.body.asked.asset), rest_free), request)
-
-
-def free_surplus(step: Step) -> None:
-    """R-43: when every Keep is answered, what exceeds it goes free."""
-    kept = [r for r in step.case.wishes if r.keep is not None and r.hold is not None and r.hold.in_force]
-    if any(r.hold is not None and r.hold.kept is None for r in kept):
-        return
-    for request in kept:
-        hold, keep = request.hold, request.keep
-        assert hold is not None
-        assert keep is not None
-        if not request.rest_free and keep.minor < hold.wanted.minor:
-            tell_keep(step, request, keep.minor, rest_free=True)
-
-
-def overshoot(step: Step) -> None:
-    """I1: a late fact that exceeds the loss is an anomaly, with a lower Keep to the newest hold."""
-    loss = total(step.case)
-    held = [r for r in step.case.wishes if r.hold is not None and r.hold.state == "confirmed" and r.keep is not None]
-    if loss is None or not held:
-        return
-    over = sum(min(r.kept_claim, reserved(r)) for r in step.case.wishes if r.keep is not None) - loss.minor
-    if over <= 0:
-        return
-    newest = max(held, key=_answered_at)
-    lower = max(0, newest.kept_claim - over)
-    step.anomaly("beyond-loss", f"{over} units more than the loss are kept; lowering {newest.id}", newest.id)
-    tell_keep(step, newest, newest.body.rate.amount_of(lower), rest_free=True)
+# --- the pursuit of legs ---------------------------------------------------------------------------------
 
 
 def heard_legs(step: Step, request: Request, legs: tuple[Leg, ...]) -> None:
@@ -241,7 +176,7 @@ def heard_legs(step: Step, request: Request, legs: tuple[Leg, ...]) -> None:
 def pursue(step: Step, request: Request, leg: Leg) -> None:
     """R-53: automatic pursuit only of a `free` leg, only under a mandate; else an officer is asked."""
     if leg.onward != "free" or not leg.account:
-        step.escalate(f"leg {leg.id} may be followed only by {leg.onward}", "duty officer", request.id)
+        step.escalate(f"leg {leg.id}", "duty officer", request.id, f"onward is {leg.onward}: not by the node alone")
         return
     institution = institution_of(leg.account)
     body = Asked(
@@ -255,7 +190,7 @@ def pursue(step: Step, request: Request, leg: Leg) -> None:
     covered = covering(step, body, peer) if peer is not None else None
     if peer is None or covered is None:
         where = country_of(leg.account) or institution
-        step.escalate(f"leg {leg.id} to {where} needs an officer", "duty officer", request.id)
+        step.escalate(f"leg {leg.id}", "duty officer", request.id, f"nobody to ask in {where}, or no mandate covers it")
         return
     asked = with_keep(step, replace(body, mandate_act=covered))
     not_after = hours_after(step.now, step.rules.request_hours_max)
@@ -265,35 +200,31 @@ def pursue(step: Step, request: Request, leg: Leg) -> None:
 # --- time and closing --------------------------------------------------------------------------------
 
 
-def _silences(request: Request, rules: Rules) -> list[tuple[str, datetime | None]]:
-    """What silence of the other side becomes, and when (R-33)."""
-    found: list[tuple[str, datetime | None]] = []
-    if request.side == "requesting" and request.is_open:
-        if request.wish == "sent":
-            found.append((f"deliver {request.id}", request.at + rules.patience))
-        if request.hold is None:
-            found.append((f"answer {request.id}", request.not_after))
-    if request.is_open and request.answer in ("none", "received"):
+def _silences(request: Request, rules: Rules) -> list[tuple[str, datetime]]:
+    """What silence becomes, and when (R-33). An instruction is executed, not looked at: no officer
+    of the institution has to see it."""
+    found: list[tuple[str, datetime]] = []
+    if not request.is_open:
+        return found
+    if request.side == "requesting" and request.wish == "sent":
+        found.append((f"deliver {request.id}", request.at + rules.patience))
+    if request.side == "requesting" and request.terms.pending and request.not_after is not None:
+        found.append((f"answer {request.id}", request.not_after + rules.patience))
+    if request.answer in ("none", "received") and request.relation != "instructs":
         found.append((f"see {request.id}", request.at + rules.policy.seen_within))
     return found
 
 
 def watch(step: Step) -> None:
-    """R-33: silence escalates to a person; a Keep is not forgotten."""
-    allocate(step)
+    """R-33: silence escalates to a person, once."""
     for request in tuple(step.case.requests.values()):
         for what, at in _silences(request, step.rules):
-            if at is not None and step.now >= at:
+            if step.now >= at:
                 step.escalate(what, "second contact", request.id)
 
 
 def dues(case: Case, rules: Rules) -> list[datetime | None]:
-    found = [at for r in case.requests.values() for what, at in _silences(r, rules) if what not in case.escalated]
-    for request in case.wishes:
-        hold = request.hold
-        if hold is not None and hold.in_force and request.keep is None and hold.keep_by is not None:
-            found.append(hold.keep_by - rules.keep_before)
-    return found
+    return [at for r in case.requests.values() for what, at in _silences(r, rules) if what not in case.escalated]
 
 
 def may_close(step: Step) -> None:

@@ -15,12 +15,23 @@ from arrp.core.case import Case
 from arrp.core.deadline import Power, hours_after
 from arrp.core.ending import cut
 from arrp.core.errors import Conflict, NotFound, Refused
-from arrp.core.events import Intent, NamePayee, Objection, ObjectionStated, Return, ReturnStated, Verb
+from arrp.core.events import Credited, Intent, NamePayee, Objection, ObjectionStated, Return, ReturnStated, Verb
 from arrp.core.hold import Hold
 from arrp.core.money import Amount
+from arrp.core.policy import Rules
 from arrp.core.request import Reason, Request
 from arrp.core.requesting import commit
-from arrp.core.stating import account_of, book_of, claim_of, finish, state_hold, terms_of, write_book
+from arrp.core.stating import (
+    account_of,
+    book_of,
+    claim_of,
+    finish,
+    resting,
+    state_hold,
+    terms_of,
+    uncredited,
+    write_book,
+)
 from arrp.core.step import CoreAnswer, Step
 
 OBJECTION_GROUNDS = ("GOOD_FAITH", "PROTECTED", "WRONG_ACCOUNT", "CIVIL_DISPUTE", "ALREADY_REPAID",
@@ -92,12 +103,12 @@ def name_payee(step: Step, request: Request, said: NamePayee) -> None:
     """R-70: opens the commitment of the loss act; another payee needs a document and a call-back."""
     if said.ground not in PAYEE_GROUNDS:
         raise Refused(f"{said.ground} is not a ground; there are {', '.join(PAYEE_GROUNDS)}", rule="R-70")
-    loss = step.case.losses.get(request.body.loss)
+    loss = step.case.loss_of(request.body)
     if said.ground != "DEBTOR":
         if said.document is None or not said.called_back:
             raise Refused("another payee needs the document that names it and a call-back", rule="R-70")
         return
-    if loss is None or commit(said.salt, said.account) != loss[1].return_account:
+    if loss is None or commit(said.salt, said.account) != loss.return_account:
         raise Refused("that is not the account the money was taken from", rule="R-70", code="wrong-payee")
 
 
@@ -107,10 +118,13 @@ def announce(step: Step, request: Request, said: Return) -> None:
     check_return(step, request, hold, said)
     notice = 0 if said.ground in ("consent", "in_flight") else _power(step).return_notice_hours
     amount = Amount(said.amount.minor - request.terms.returned, hold.amount.asset)
-    stated = ReturnStated(
-        step.new_id("return", request.id, str(said.amount.minor)), hold, request.terms, amount,
-        claim_of(request, amount.minor), hours_after(step.now, notice), said.ground,
-    )
+    _announce(step, request, amount, hours_after(step.now, notice), said.ground)
+
+
+def _announce(step: Step, request: Request, amount: Amount, at: datetime, ground: str) -> None:
+    hold = in_force(request)
+    id = step.new_id("return", request.id, str(len(step.case.returns_of(request.id))))
+    stated = ReturnStated(id, hold, request.terms, amount, claim_of(request, amount.minor), at, ground)
     step.tell("ReturnAnnounced", stated, request)
 
 
@@ -129,6 +143,8 @@ def check_return(step: Step, request: Request, hold: Hold, said: Return) -> None
         (hold.state in ("confirmed", "secured"), f"the hold is {hold.state}: it must be decided and kept first"),
         (request.id in step.case.payees, "no payee is named yet"),
         (step.case.open_objection(hold.id) is None, "an objection is open"),
+        (not any(r.return_at for r in step.case.returns_of(request.id)), "a return is announced already"),
+        (hold.amount == hold.wanted, "part of the hold is being let go"),
         (0 < due <= hold.amount.minor, f"{hold.amount} is held, {request.terms.returned} units went back before"),
         (holds, wanted),
     ]
@@ -139,76 +155,101 @@ def check_return(step: Step, request: Request, hold: Hold, said: Return) -> None
 
 def send_back(step: Step) -> None:
     """R-71: at `return_at` the intent row is the point of no return."""
-    for request_id, stated in step.case.returns.values():
-        if stated.return_at is None or step.now < stated.return_at or stated.reference:
+    for request_id, stated in tuple(step.case.returns.values()):
+        if not _can_leave(step.case, request_id, stated) or stated.return_at is None or step.now < stated.return_at:
             continue
-        request = step.case.request(request_id)
-        hold = request.hold
-        busy = any(intent.verb is Verb.GIVE_BACK for intent in step.case.intents.values())
-        if hold is None or not hold.in_force or busy or step.case.open_objection(hold.id):
-            continue
-        book, payee = step.case.books[request_id], step.case.payees[request_id]
-        block = book.blocks[0]
-        amount = min(stated.amount.minor, block.amount)
-        step.note(
-            "Intended",
-            Intent(stated.id, Verb.GIVE_BACK, request_id, block.ref, amount, None, stated.ground,
-                   account_of(step, request), payee.account, payee.name),
-            request_id,
-        )
+        request, payee = step.case.request(request_id), step.case.payees[request_id]
+        block = book_of(step, request_id).blocks[0]
+        intent = Intent(stated.id, Verb.GIVE_BACK, request_id, block.ref, min(stated.amount.minor, block.amount), None,
+                        stated.ground, account_of(step, request), payee.account, payee.name)
+        step.note("Intended", intent, request_id)
+
+
+def _can_leave(case: Case, request_id: str, stated: ReturnStated) -> bool:
+    """Announced, not yet sent, the hold is ours and in force, and nobody objects."""
+    hold = case.request(request_id).hold
+    if stated.return_at is None or hold is None or hold.holder != case.me or not hold.in_force:
+        return False
+    asked = any(i.verb is Verb.GIVE_BACK and i.request == request_id for i in case.intents.values())
+    blocked = request_id in case.books and case.books[request_id].blocked > 0
+    return blocked and not asked and case.open_objection(hold.id) is None
 
 
 def sent_back(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> None:
     """The core sent it: the term `returned` counts from here; credited is stated later by the payee's side."""
     answer, (_, stated) = given.answer, step.case.returns[given.ref]
-    hold = request.hold
-    assert hold is not None
     if not isinstance(answer, Returned):
-        step.tell("ReturnFailed", replace(stated, hold=hold, terms=terms_of(step, request), return_at=None), request)
+        _not_sent(step, request, stated)
         return
-    book = step.case.books[request.id]
+    book = book_of(step, request.id)
     block = book.block(intent.block)
     coins = block.coins.lowest(answer.amount)
     book = book.with_block(block.ref, block.amount - answer.amount, block.coins - coins, answer.sequence)
     write_book(step, replace(book, returned=book.returned | coins))
-    book = book_of(step, request.id)
-    left = Amount(book.blocked, hold.amount.asset)
-    now = replace(hold, amount=left, wanted=min(left, hold.wanted), claim=claim_of(request, left.minor))
-    step.tell("ReturnSent", replace(stated, hold=now, terms=terms_of(step, request), return_at=None,
-                                    reference=answer.reference), request)
-    if left.minor == 0:
-        ended = replace(now.moved("HoldReturned"), ended_at=step.now)
+    now = _less(step, request, book.blocked)
+    sent = Amount(answer.amount, now.amount.asset)
+    step.tell("ReturnSent", replace(stated, hold=now, terms=terms_of(step, request), return_at=None, amount=sent,
+                                    claim=claim_of(request, sent.minor), reference=answer.reference), request)
+    if now.amount.minor == 0:
+        ended = replace(now.moved("HoldReturned"), ended_at=step.now, why=None)
         state_hold(step, step.case.request(request.id), "HoldReturned", ended)
-        finish(step, step.case.request(request.id), "RETURNED")
+        if not step.case.request(request.id).is_open:  # withdrawn meanwhile: nothing will be held again
+            finish(step, request, "RETURNED")
+    elif sent.minor < stated.amount.minor and now.in_force:  # the hold rests on several blocks
+        _announce(step, step.case.request(request.id), stated.amount - sent, step.now, stated.ground)
+
+
+def _less(step: Step, request: Request, blocked: int) -> Hold:
+    hold = request.hold
+    assert hold is not None
+    left = Amount(blocked, hold.amount.asset)
+    return replace(hold, amount=left, wanted=min(left, hold.wanted), claim=claim_of(request, left.minor),
+                   credits=resting(step, request, left.minor))
+
+
+def _not_sent(step: Step, request: Request, stated: ReturnStated) -> None:
+    """The core refused: nothing left, the hold stands as it was, a person looks."""
+    step.escalate(f"return {stated.id}", "operator", request.id, "the core refuses to send it back")
+    if request.hold is not None and request.hold.in_force:
+        failed = replace(stated, hold=request.hold, terms=terms_of(step, request), return_at=None)
+        step.tell("ReturnFailed", failed, request)
+    else:
+        step.anomaly("return-after-end", f"return {stated.id} was refused after the hold had ended", request.id)
+
+
+def credited(step: Step, request: Request, said: Credited) -> None:
+    """R-73: the payee's institution states the credit; when all is credited the request stands no longer."""
+    mine = step.case.returns_of(request.id)
+    if said.return_id not in {stated.id for stated in mine}:
+        step.anomaly("credit-of-nothing", f"return {said.return_id} is not known", request.id)
+    elif request.hold is not None and request.hold.state == "returned" and not uncredited(step.case, request.id):
+        finish(step, request, "RETURNED")
 
 
 def watch(step: Step) -> None:
     """Objections have a clock; what silence means is the law's (R-72). Announced returns leave."""
-    for request_id, objection in step.case.objections.values():
-        if objection.state != "raised" or objection.decide_by is None or step.now < objection.decide_by:
+    for request_id, objection in tuple(step.case.objections.values()):
+        at = _objection_due(step.case, request_id, objection)
+        if at is None or step.now < at:
             continue
-        request = step.case.request(request_id)
-        if request.side != "requested" or request.hold is None or request.hold.holder != step.me:
-            continue
-        if _power(step).objection_silence == "release":
-            decide_objection(step, request, replace(objection, state="upheld", text="silence"), ())
+        power = step.rules.own_power()
+        if power is not None and power.objection_silence == "release":
+            upheld = replace(objection, state="upheld", text="silence")
+            decide_objection(step, step.case.request(request_id), upheld, ())
         else:
-            step.escalate(f"decide objection {objection.id}", "redress officer", request_id)
+            step.escalate(f"objection {objection.id}", "redress officer", request_id)
     send_back(step)
 
 
-def dues(case: Case, me: str) -> list[datetime | None]:
+def _objection_due(case: Case, request_id: str, objection: Objection) -> datetime | None:
+    request = case.requests.get(request_id)
+    hold = request.hold if request is not None and request.side == "requested" else None
+    if hold is None or hold.holder != case.me or not hold.in_force or objection.state != "raised":
+        return None
+    return None if f"objection {objection.id}" in case.escalated else objection.decide_by
+
+
+def dues(case: Case, rules: Rules) -> list[datetime | None]:
     """When an objection or an announced return needs us."""
-    found: list[datetime | None] = []
-    for request_id, objection in case.objections.values():
-        hold = case.request(request_id).hold
-        waits = f"decide objection {objection.id}" not in case.escalated
-        if objection.state == "raised" and waits and hold is not None and hold.holder == me:
-            found.append(objection.decide_by)
-    for request_id, stated in case.returns.values():
-        hold = case.request(request_id).hold
-        if hold is None or hold.holder != me or not hold.in_force or case.open_objection(hold.id):
-            continue
-        if stated.id not in case.intents:
-            found.append(stated.return_at)
-    return found
+    found = [_objection_due(case, request_id, objection) for request_id, objection in case.objections.values()]
+    return found + [s.return_at for request_id, s in case.returns.values() if _can_leave(case, request_id, s)]

@@ -29,7 +29,8 @@ def _hold(event: Event) -> str:
     if hold.wanted != hold.amount:
         words.append(f"{hold.wanted} wanted")
     if hold.state == "provisional":
-        words.append(f"provisional, {hold.kept if hold.kept is not None else 'nothing'} kept, {'decided' if hold.decided else 'undecided'}")
+        kept, decided = hold.kept if hold.kept is not None else "nothing", "decided" if hold.decided else "undecided"
+        words.append(f"provisional, {kept} kept, {decided}")
     if hold.until and hold.state == "confirmed":
         words.append(f"until {hold.until:%d %b %H:%M} UTC")
     if event.body.why:
@@ -71,11 +72,32 @@ def _request(event: Event) -> str:
 
 
 def _intended(event: Event) -> str | None:
-    intent = event.body
-    if intent.verb in (Verb.FIND, Verb.EXTEND):
-        return None
-    asked = {Verb.HOLD: "hold", Verb.RELEASE: "let go down to", Verb.GIVE_BACK: "send back", Verb.STOP: "stop"}
-    return f"asks its core to {asked[intent.verb]} {intent.amount} units"
+    """What the core is asked to do; the figures follow with the fact that its answer leads to."""
+    asked = {
+        Verb.HOLD: "asks its core to hold the money",
+        Verb.STOP: "asks its core to stop the payment in flight",
+        Verb.RELEASE: "asks its core to let go" if event.body.amount == 0 else "asks its core to hold less",
+        Verb.GIVE_BACK: "asks its core to send the money back",
+    }
+    return asked.get(event.body.verb)
+
+
+# What a person is called for, by the first word of what is waited for.
+_AWAITED = {
+    "decide": "a decision on the request", "see": "an officer to have seen the request",
+    "deliver": "a receipt for the request", "answer": "an answer to the request", "leg": "an officer to follow a leg",
+    "place": "a look at a hold the core did not place", "release": "the core to let go",
+    "extend": "the core to hold for longer", "return": "a look at a return that did not succeed",
+    "refused": "a look at what the other side refused", "review": "the review of a secured hold",
+    "objection": "a decision on an objection", "sign": "a signature on what the other side wishes",
+}  # fmt: skip
+
+
+def _escalated(event: Event) -> str:
+    said = event.body
+    awaited = _AWAITED.get(said.what.partition(" ")[0], said.what)
+    why = f" ({said.why})" if said.why else ""
+    return f"calls the {said.to}: waits for {awaited}{why}"
 
 
 def _keep(event: Event) -> str:
@@ -115,7 +137,7 @@ _SENTENCES: dict[str, Callable[[Event], str | None]] = {
     "Intended": _intended,
     "LossReported": lambda event: f"records a report: {event.body.total} lost in {len(event.body.payments)} payment(s)",
     "MandateSigned": lambda event: f"mandate signed by {' and '.join(a.officer for a in event.body.approvals)}",
-    "Escalated": lambda event: f"needs a person ({event.body.to})",
+    "Escalated": _escalated,
     "Anomaly": lambda event: f"marks an anomaly: {event.body.code}",
     "ObjectionRaised": _objection,
     "ObjectionDecided": _objection,

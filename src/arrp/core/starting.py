@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from arrp.core.deadline import Basis, hours_after, until
-from arrp.core.hold import Hold, Resting
+from arrp.core.hold import Hold
 from arrp.core.money import Amount
 from arrp.core.policy import Tally, beyond_policy
 from arrp.core.request import Ask, Request
@@ -14,10 +14,19 @@ from arrp.core.stating import claim_of
 from arrp.core.step import Step, digest
 
 
+def block_of(step: Step, request: Request) -> str:
+    """The name of the next reservation. The first is also the id of the hold: it follows from the
+    request, so that one request places one hold (I3); a raise, or a hold after one that was never
+    placed or whose money bounced, follows from what was given."""
+    if request.hold is None:
+        return digest(request.id, "hold")
+    return digest(request.id, "hold", step.because)
+
+
 def empty(step: Step, request: Request) -> Hold:
-    """The hold a request may place once: its id follows from the request (I3)."""
+    """A hold of this request before it begins."""
     zero = Amount(0, request.body.asked.asset)
-    return Hold(digest(request.id, "hold"), request.id, step.me, "placing", zero, claim_of(request, 0), zero, None,
+    return Hold(block_of(step, request), request.id, step.me, "placing", zero, claim_of(request, 0), zero, None,
                 False, None)
 
 
@@ -42,7 +51,7 @@ def starting(step: Step, request: Request, hold: Hold, amount: int) -> Hold:
     started = replace(
         hold.moved("HoldPlaced"), amount=held, wanted=held, claim=claim_of(request, amount), kept=kept,
         placed_at=step.now, keep_by=step.now + step.rules.surplus, decided=request.answer == "accepted",
-        basis=request.basis, credits=_resting(step, request, amount),
+        basis=request.basis,
     )
     power = step.rules.own_power()
     if power is None:
@@ -51,18 +60,6 @@ def starting(step: Step, request: Request, hold: Hold, amount: int) -> Hold:
     basis = request.basis or Basis(power.id, power.country, power.article, step.rules.me.name)
     return replace(started, decide_by=None if started.decided else step.now + left, basis=basis,
                    until=until(power, step.now, request.until))
-
-
-def _resting(step: Step, request: Request, amount: int) -> tuple[Resting, ...]:
-    """R-44: the credits the hold rests on, each with its part, earliest first."""
-    parts: list[Resting] = []
-    here = step.case.located.get(request.id)
-    for credit in here.credits if here else ():
-        part = min(credit.amount.minor, amount)
-        amount -= part
-        if part:
-            parts.append(replace(credit, part=Amount(part, credit.amount.asset)))
-    return tuple(parts)
 
 
 def protected(step: Step, request: Request) -> int:
@@ -94,7 +91,12 @@ def not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
 
 
 def may_hold(step: Step, request: Request) -> bool:
-    """Accepted, or undecided and within what policy lets us do at once."""
+    """Accepted, or undecided and within what policy lets us do at once, while time to decide is left."""
     if request.body.ask not in (Ask.HOLD, Ask.STOP) or not request.is_open:
         return False
-    return request.answer == "accepted" or f"decide {request.id}" not in step.case.escalated
+    if request.answer == "accepted":
+        return True
+    power = step.rules.own_power()
+    if power is None or f"decide {request.id}" in step.case.escalated:
+        return False
+    return undecided_left(step, request, power.provisional_hours_max) > timedelta(0)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from arrp.core.book import Book, pinned_together
+from arrp.core.case import Case
 from arrp.core.coins import Coins
 from arrp.core.events import Answered, Booked, HoldStated
-from arrp.core.hold import Hold
+from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
 from arrp.core.request import Reason, Request, Terms
 from arrp.core.step import Step
 
 # Reasons that say the money never came here; after any other, what is not held was let go.
-_NEVER_HERE = frozenset({Reason.NO_MATCHING_CREDIT, Reason.NOOR, Reason.AC04})
+_NEVER_HERE = frozenset({Reason.NO_MATCHING_CREDIT, Reason.NOOR, Reason.AC04, Reason.PTNA})
 
 
 def book_of(step: Step, request: str) -> Book:
@@ -53,9 +54,35 @@ def terms_of(step: Step, request: Request, *, is_open: bool | None = None, secur
 
 
 def state_hold(step: Step, request: Request, kind: str, hold: Hold, why: str | None = None) -> None:
-    """Tell a fact about a hold: the hold and all terms, whole."""
+    """Tell a fact about a hold: the hold, what it rests on, and all terms, whole."""
+    hold = replace(hold, credits=resting(step, request, hold.amount.minor))
     terms = terms_of(step, request, secured=hold.state == "secured")
     step.tell(kind, HoldStated(hold, terms, why), request)
+
+
+def resting(step: Step, request: Request, amount: int) -> tuple[Resting, ...]:
+    """R-44: the credits the hold rests on, each with its part, earliest first; Σ parts on one credit ≤
+    the credit, whoever asks."""
+    here = step.case.located.get(request.id)
+    parts: list[Resting] = []
+    for credit in here.credits if here else ():
+        others = sum(_rests_on(step, other, credit.reference) for other in step.case.requests if other != request.id)
+        part = max(0, min(credit.amount.minor - others, amount))
+        amount -= part
+        if part:
+            parts.append(replace(credit, part=Amount(part, credit.amount.asset)))
+    return tuple(parts)
+
+
+def _rests_on(step: Step, request: str, reference: str) -> int:
+    """What another hold has of one credit: as it stated, and no more than it still blocks."""
+    hold, left = step.case.requests[request].hold, book_of(step, request).blocked
+    for on in hold.credits if hold is not None else ():
+        part = min(on.part.minor, left)
+        if on.reference == reference:
+            return part
+        left -= part
+    return 0
 
 
 def refuse(step: Step, request: Request, reason: str, differs: tuple[str, ...] = ()) -> None:
@@ -93,3 +120,9 @@ def finish(step: Step, request: Request, why: str) -> None:
     request = step.case.request(request.id)
     if request.answer not in ("refused", "ended"):
         step.tell("RequestEnded", Answered(terms_of(step, request, is_open=False), reason=why), request)
+
+
+def uncredited(case: Case, request_id: str) -> bool:
+    """Whether something sent back may still bounce."""
+    sent = (stated for stated in case.returns_of(request_id) if stated.reference)
+    return any(stated.id not in case.credited for stated in sent)

@@ -15,14 +15,16 @@ from typing import Any, Protocol
 
 from arrp.core.answers import Cannot, Found, Gone, Held, Landed, Released, Returned, Stopped
 from arrp.core.case import Case, apply
+from arrp.core.changes import ANSWERS
 from arrp.core.coins import Coins
 from arrp.core.errors import Conflict, Refused
 from arrp.core.events import ATTACHED, KINDS, Anomaly, Approved, Draft, Dropped, Escalated, Event, Signed
+from arrp.core.hold import HOLD, Hold
 from arrp.core.ledger import Part, Pin, Transfer
 from arrp.core.mandate import LossAct, Mandate
 from arrp.core.messages import Approval
 from arrp.core.policy import Rules, Tally
-from arrp.core.request import Request
+from arrp.core.request import ANSWER, WISH, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class Step:
         return digest(self.me, *(of or (self.case.id, self.because, str(len(self.events)))))
 
     def add(self, event: Event) -> None:
+        if event.by == self.me:
+            check_own(self.case, event)
         self.case = apply(self.case, event)
         self.events.append(event)
 
@@ -167,10 +171,10 @@ class Step:
     def anomaly(self, code: str, text: str, request: str | None = None) -> None:
         self.note("Anomaly", Anomaly(code, text), request)
 
-    def escalate(self, what: str, to: str, request: str | None = None) -> None:
+    def escalate(self, what: str, to: str, request: str | None = None, why: str = "") -> None:
         """Once per thing: a person must look (R-33)."""
         if what not in self.case.escalated:
-            self.note("Escalated", Escalated(what, to), request)
+            self.note("Escalated", Escalated(what, to, why), request)
 
     def ask(self, request_id: str, peer: str, body: Any, not_after: datetime) -> None:
         """A request of ours that a mandate or policy covers: it leaves without a further signature."""
@@ -182,6 +186,25 @@ class Step:
         self.note("Drafted", draft, draft.request)
         if draft.needs == 0:
             issue(self, draft, "", ())
+
+
+def check_own(case: Case, event: Event) -> None:
+    """R-31, I10: we say only what is ours to say, and only along the table. Raises Refused, Conflict."""
+    request, writer = case.requests.get(event.request or ""), KINDS[event.kind].writer
+    if request is None:
+        return
+    if event.to not in ("", event.by) and writer not in (request.side, "local"):
+        raise Refused(f"{event.kind} is the {writer} side's to say: we are the {request.side} side of {request.id}",
+                      rule="R-24", code="not-ours")
+    if event.kind in ANSWERS:
+        ANSWER.move(request.answer, event.kind)
+    elif event.kind == "Withdraw":
+        WISH.move(request.wish, event.kind)
+    stated = getattr(event.body, "hold", None)
+    if isinstance(stated, Hold) and stated.holder == event.by:
+        same = request.hold is not None and request.hold.id == stated.id
+        reached = HOLD.move(request.hold.state if request.hold is not None and same else HOLD.start, event.kind)
+        assert reached == stated.state, f"{event.kind} leads to {reached}, not to {stated.state}"
 
 
 def draft_of(step: Step, command: Command, kind: str, to: str | None, not_after: datetime | None) -> Draft:

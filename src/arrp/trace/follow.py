@@ -128,9 +128,16 @@ class Followed:
         if take.repays:
             return Part(take.ref, take.sequence, took, Coins(), End.OVERDRAFT)
         inside = Coins.of((offset, offset + high - low) for low, high, offset in pieces)
-        returns = self._returns.get(take.ref, ())
-        back = Coins.of(span for carries, base in returns for span in _ranks(carries, inside).shifted(base))
-        return Part(take.ref, take.sequence, took, inside, take.ends, back)
+        came_back: list[Span] = []
+        back: list[Span] = []
+        for carries, base in self._returns.get(take.ref, ()):
+            came_back += [
+                (low + max(a, offset) - offset, low + min(b, offset + high - low) - offset)
+                for low, high, offset in pieces
+                for a, b in carries
+            ]
+            back += _ranks(carries, inside).shifted(base).spans
+        return Part(take.ref, take.sequence, took, inside, take.ends, Coins.of(came_back), Coins.of(back))
 
 
 def _ranks(among: Coins, wanted: Coins) -> Coins:

@@ -1,0 +1,99 @@
+"""What one event changes about one request. Every fact is whole, so most changes are replacements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from arrp.core.events import HOLD_FACTS, RETURN_FACTS, Event, Intent, Verb
+from arrp.core.hold import Hold
+from arrp.core.money import Amount
+from arrp.core.request import WISH, Request, Terms
+
+Change = Callable[[Request, Event], Request]
+
+# The state of the answer that each of its facts states; `RequestStands` states none.
+ANSWERS = {
+    "RequestReceived": "received", "RequestSeen": "seen", "RequestAccepted": "accepted", "MoreAsked": "more_asked",
+    "RequestAcceptedOnCondition": "conditional", "RequestRefused": "refused", "RequestEnded": "ended",
+}  # fmt: skip
+
+
+def begun(me: str, event: Event, *, withdrawn: bool) -> Request:
+    """The request as its own act begins it; `withdrawn` when a withdrawal overtook it (R-27)."""
+    side = "requesting" if event.by == me else "requested"
+    body = event.body
+    return Request(
+        id=event.request or "", side=side, peer=event.to if side == "requesting" else event.by, body=body,
+        at=event.at, not_after=event.not_after, wish="withdrawn" if withdrawn else "sent", answer="none",
+        terms=Terms.unanswered(body.asked), keep=body.keep, by_officers=event.officers,
+        until=body.until if body.instructs else None,
+    )  # fmt: skip
+
+
+def _answer(request: Request, event: Event) -> Request:
+    said = event.body
+    ended = event.kind == "RequestEnded" and request.wish not in WISH.ends
+    on_condition = event.kind == "RequestAcceptedOnCondition"
+    return replace(
+        request, answer=ANSWERS.get(event.kind, request.answer), terms=said.terms,
+        answer_at=request.answer_at or event.at, reason=said.reason or request.reason,
+        condition=said.condition if on_condition else request.condition, basis=said.basis or request.basis,
+        restrained_by=said.restrained_by or request.restrained_by, wish="ended" if ended else request.wish,
+    )  # fmt: skip
+
+
+def _hold(request: Request, event: Event) -> Request:
+    return replace(request, hold=event.body.hold, terms=event.body.terms, answer_at=request.answer_at or event.at)
+
+
+def _moved_on(request: Request, event: Event) -> Request:
+    legs = {leg.id: leg for leg in (*request.legs, *event.body.legs)}  # legs only grow
+    return replace(request, legs=tuple(legs.values()), terms=event.body.terms, answer_at=request.answer_at or event.at)
+
+
+def _returned(request: Request, event: Event) -> Request:
+    return replace(request, hold=event.body.hold, terms=event.body.terms)
+
+
+def _decide(request: Request, event: Event) -> Request:
+    said = event.body
+    return replace(request, by_officers=(*request.by_officers, *event.officers), until=said.until,
+                   basis=said.basis or request.basis)
+
+
+def _keep(request: Request, event: Event) -> Request:
+    return replace(request, keep=event.body.amount, rest_free=event.body.rest_free)
+
+
+def _delivered(request: Request, event: Event) -> Request:
+    if request.wish != "sent":
+        return request
+    return replace(request, wish="delivered", answer="received" if request.answer == "none" else request.answer)
+
+
+def _intended(request: Request, event: Event) -> Request:
+    """The hold begins with the intent to place it: from here it is `placing`."""
+    intent: Intent = event.body
+    hold = request.hold
+    if intent.verb not in (Verb.HOLD, Verb.STOP) or (hold is not None and not hold.may_begin_again):
+        return request
+    zero = Amount(0, request.body.asked.asset)
+    return replace(request, hold=Hold(
+        id=intent.block, request=request.id, holder=event.by, state="placing", amount=zero,
+        claim=Amount(0, request.body.claim.asset), wanted=Amount(intent.amount, zero.asset), kept=None, decided=False,
+        basis=None,
+    ))  # fmt: skip
+
+
+CHANGES: dict[str, Change] = {
+    **dict.fromkeys((*ANSWERS, "RequestStands"), _answer),
+    **dict.fromkeys(HOLD_FACTS, _hold),
+    **dict.fromkeys(RETURN_FACTS, _returned),
+    "MovedOn": _moved_on,
+    "Decide": _decide,
+    "Keep": _keep,
+    "Withdraw": lambda request, _: replace(request, wish="withdrawn"),
+    "RequestDelivered": _delivered,
+    "Intended": _intended,
+}
