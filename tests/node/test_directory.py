@@ -76,7 +76,7 @@ def test_the_same_entry_twice_is_no_matter_another_one_is(path: Path) -> None:
 def test_one_bad_entry_adds_none(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(Malformed, match="answers_for: PT0002 is there 2 times"):
-        add_entries(path, [participant("BANK-ES", country="ES"), replace(participant("RIVAL"), answers_for=("PT0002",))])
+        add_entries(path, [participant("BANK-ES"), replace(participant("RIVAL"), answers_for=("PT0002",))])
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["directory.json"], "nothing is left beside it"
 
@@ -167,7 +167,7 @@ def test_no_directory_at_all(tmp_path: Path) -> None:
 
 def test_one_key_never_speaks_for_two(path: Path) -> None:
     twin = replace(participant("TWIN"), signing=BANK.signing)
-    with pytest.raises(Malformed, match="signing: .* is there 2 times"):
+    with pytest.raises(Malformed, match=r"signing: .* is there 2 times"):
         add_entry(path, twin)
     both = replace(participant("TWIN"), officers=BANK.officers)
     with pytest.raises(Malformed, match="officers: key"):
@@ -186,5 +186,8 @@ def test_a_node_must_have_the_keys_that_the_directory_says() -> None:
     check_own_keys(directory, "BANK-PT", keys_of("BANK-PT"))
     with pytest.raises(Conflict, match="other keys of BANK-PT"):
         check_own_keys(directory, "BANK-PT", keys_of("NCB-PT"))
+    half = replace(keys_of("BANK-PT"), sealing=keys_of("NCB-PT").sealing)
+    with pytest.raises(Conflict, match="other keys of BANK-PT"):
+        check_own_keys(directory, "BANK-PT", half)
     with pytest.raises(NotFound):
         check_own_keys(directory, "BANK-ES", keys_of("BANK-PT"))

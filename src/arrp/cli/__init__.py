@@ -30,6 +30,7 @@ COMMANDS = {
     "return": "arrp.cli.giving_back:give_back",
     "credited": "arrp.cli.giving_back:credited",
     "demo": "arrp.cli.demo:demo",
+    "bench node": "arrp.cli.bench:node",
     "node init": "arrp.cli.node:init",
     "node serve": "arrp.cli.serve:serve",
     "case list": "arrp.cli.case:list_cases",
@@ -59,9 +60,13 @@ COMMANDS = {
     "mandate standing": "arrp.cli.mandate:standing",
     "mandate sign": "arrp.cli.mandate:sign",
     "mandate show": "arrp.cli.mandate:show_mandate",
+    "core open": "arrp.cli.core:open_account",
+    "core book": "arrp.cli.core:book",
+    "core show": "arrp.cli.core:show_core",
 }
 GROUPS = {
     "node": "A node: the installation of one participant.",
+    "bench": "Figures, as ratios against a floor of the same run.",
     "case": "Cases: a loss each, or at a holder an account each.",
     "draft": "Acts that wait for officers' signatures.",
     "request": "Requests: ask, see, answer, withdraw.",
@@ -70,6 +75,7 @@ GROUPS = {
     "officer": "Officers and the keys they approve with.",
     "directory": "Who takes part, with which keys.",
     "mandate": "What the node may do alone, signed by two officers.",
+    "core": "A simulated core: its accounts and transfers, by hand.",
 }
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
 
 from arrp.core.account import country_of, institution_of
 from arrp.core.case import Case
+from arrp.core.commitment import commit
 from arrp.core.deadline import hours_after
 from arrp.core.errors import Conflict, Malformed, Refused
 from arrp.core.events import CaseOpened
@@ -30,11 +30,6 @@ def report(step: Step, command: Command) -> None:
         raise Conflict(f"loss {said.loss} is already a case: {step.case.id}", rule="R-19", code="DUPLICATE")
     step.note("LossReported", said)
     step.note("CaseOpened", CaseOpened(said.loss, step.me, said.facts[:80], command.secret))
-
-
-def commit(salt: str, text: str) -> str:
-    """R-61: a salted commitment; nobody without the salt can test a guess against it."""
-    return sha256(bytes.fromhex(salt) + text.encode()).hexdigest()
 
 
 def open_mandate(step: Step, command: Command) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from arrp.core.answers import Returned
 from arrp.core.case import Case
+from arrp.core.commitment import commit
 from arrp.core.deadline import Power, hours_after
 from arrp.core.ending import cut
 from arrp.core.errors import Conflict, NotFound, Refused
@@ -20,7 +21,6 @@ from arrp.core.hold import Hold
 from arrp.core.money import Amount
 from arrp.core.policy import Rules
 from arrp.core.request import Reason, Request
-from arrp.core.requesting import commit
 from arrp.core.stating import (
     account_of,
     book_of,

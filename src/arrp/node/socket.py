@@ -164,6 +164,7 @@ class Desk:
             "requests": [parse_json(dumps(request)) for request in case.requests.values()],
             "objections": [parse_json(dumps(objection)) for _, objection in case.objections.values()],
             "drafts": [self._draft_row(draft, case) for draft in case.drafts.values()],
+            "returns": [{"request": request, **_object(dumps(stated))} for request, stated in case.returns.values()],
             "needs_a_person": sorted(case.escalated), "anomalies": list(case.anomalies),
             "log": [{"at": e.at.isoformat(), "by": e.by, "kind": e.kind, "said": sentence(e)} for e in events],
         }
@@ -192,6 +193,12 @@ class Desk:
                     "queued": talk.queued(connection), "unplaced": audit.unplaced(connection),
                     "cases": len(cases.listed(connection)), "checkpoint": newest[0] if newest else 0,
                     "rules": self.node.rules.digest}
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    tree = parse_json(data)
+    assert isinstance(tree, dict)
+    return tree
 
 
 def _hold_row(hold: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from joserfc import jws as jose
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import OKPKey
 
+from arrp.core.commitment import commit
 from arrp.core.errors import ArrpError, Malformed, Refused
 from arrp.core.messages import Act, Approval, Checkpoint, Head, Receipt, StateExchange, Urgency
 from arrp.wire import Problem
@@ -44,7 +45,6 @@ APPROVALS_MAX = 8  # each costs a signature check before anything of the act is 
 ATTACHED_MAX = 16
 
 _APPROVAL_TAG = b"arrp approval v1\0"
-_COMMITMENT_TAG = b"arrp commitment v1\0"
 _PARCEL_TAG = b"arrp parcel v1\0"
 _ALGORITHM = "Ed25519"  # the name of RFC 9864; "EdDSA" would leave the curve to the key
 _TYPES: dict[type, str] = {
@@ -218,7 +218,7 @@ def act_hash(salt: bytes, act: bytes) -> str:
 
 def salted(salt: bytes, text: str) -> str:
     """A commitment to an account or a payment, which tells nothing until its salt is told (R-61)."""
-    return sha256(_COMMITMENT_TAG + _salt(salt) + text.encode()).hexdigest()
+    return commit(_salt(salt).hex(), text)
 
 
 def approve(key: Ed25519PrivateKey, officer: str, key_id: str, act_hash: str) -> Approval:

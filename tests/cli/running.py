@@ -1,0 +1,48 @@
+"""How tests run a command: inside this process, or as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from arrp.cli import app
+
+PASSPHRASE = "correct horse"
+
+
+def arrp(*words: object, typed: str | None = None, passphrase: str | None = PASSPHRASE) -> Result:
+    """The command inside this process."""
+    environment = {"ARRP_PASSPHRASE": passphrase}
+    result = CliRunner().invoke(app, [str(word) for word in words], input=typed, env=environment)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    return result
+
+
+def ok(*words: object, typed: str | None = None) -> str:
+    """What a command that must succeed prints."""
+    result = arrp(*words, typed=typed)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def data(*words: object) -> Any:
+    """The one JSON value that a command prints."""
+    return json.loads(ok(*words, "--json"))
+
+
+def process(*words: object, told: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The command as people run it."""
+    return subprocess.run(
+        [sys.executable, "-m", "arrp", *map(str, words)],
+        input=told,
+        capture_output=True,
+        timeout=60,
+        start_new_session=True,  # without a terminal: nothing may wait for somebody to type
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+    )
