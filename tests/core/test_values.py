@@ -132,7 +132,7 @@ def test_r45_a_cut_keeps_the_lowest_coins_and_remembers_the_stretch() -> None:
     assert [(pin.coins, pin.from_sequence, pin.to_sequence) for pin in cut.stretches()] == [
         (Coins.of([(0, 10)]), 3, 7), (Coins.of([(0, 4)]), 7, None)]
     gone = cut.with_block("b", 0, Coins(), 9)
-    assert gone.blocks == () and gone.pins == Coins()
+    assert (gone.blocks, gone.pins) == ((), Coins())
 
 
 def test_r45_a_hold_placed_before_the_ledger_was_read_pins_as_of_its_answer() -> None:
@@ -190,8 +190,9 @@ def test_r41_the_earlier_of_what_was_stated_and_the_legal_maximum() -> None:
 
 # --- mandates and policies -----------------------------------------------------------------------------------
 
-ASKED = Asked(ask=Ask.HOLD, institution="PT0002", asked=eur(100), claim=eur(100), source=Source("payment", "0", None, ()),
-              credit=Credit(amount=eur(100)), loss="L1", stated_by="NCB-ES", crime="BEC", hops=1)
+ASKED = Asked(ask=Ask.HOLD, institution="PT0002", asked=eur(100), claim=eur(100),
+              source=Source("payment", "0", None, ()), credit=Credit(amount=eur(100)), loss="L1",
+              stated_by="NCB-ES", crime="BEC", hops=1)
 MANDATE = Mandate("L1", eur(1000), eur(100), 1, ("PT",), ("hold",), ("BEC",), T0, T0 + timedelta(days=1))
 
 

@@ -23,7 +23,9 @@ MAY_IMPORT = {
     "node": {"core", "trace", "wire", "connectors", "law", "node"},
     "console": {"core", "trace", "wire", "node", "console"},
     "sim": {"core", "trace", "wire", "connectors", "law", "node", "sim"},
-    "cli": {"core", "trace", "wire", "connectors", "law", "node", "console", "sim"},
+    "bench": {"core", "trace", "wire", "connectors", "node", "bench"},
+    "demo": {"core", "wire", "connectors", "node", "cli", "demo"},  # it plays people at a keyboard
+    "cli": {"core", "trace", "wire", "connectors", "law", "node", "console", "sim", "bench", "demo", "cli"},
     "__main__": {"cli"},
     "__init__": set(),
 }

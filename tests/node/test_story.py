@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.node.world import ACCEPTED, PT, World, amount, bank_scene, payment
-
 from arrp.core.sums import money
+from tests.node.world import ACCEPTED, PT, World, amount, bank_scene, payment
 
 
 def test_a_payment_is_held_and_what_moved_on_is_pursued(world: World) -> None:

@@ -48,6 +48,14 @@ BASIS = Basis("pt-1", "PT", "art. 1 (fictional)", "Bureau PT")
 ACCEPTED = Decide(True, None, BASIS, START + timedelta(hours=48))
 
 
+class Killed(BaseException):
+    """The process of `node` is gone, between two of its instructions: nothing of it tidies up."""
+
+    def __init__(self, node: str, where: str) -> None:
+        super().__init__(f"{node} was killed {where}")
+        self.node = node
+
+
 def amount(text: str) -> Amount:
     number, asset = text.split()
     return Amount.parse(number, asset)
@@ -109,12 +117,17 @@ class Post:
 
     def carry(self, url: str, body: bytes) -> bytes:
         address, _, what = url.rpartition("/")
-        hearing = next(m.hearing for m in self.world.members.values() if m.participant.address == address)
+        member = next(m for m in self.world.members.values() if m.participant.address == address)
+        hearing = member.hearing
         if hearing is None:
             raise Unreachable("nobody listens there")
-        if what == "state":
-            return hearing.state(hearing.compare(body.decode()).sender).encode()
-        return hearing.parcel(body).encode()
+        try:
+            if what == "state":
+                return hearing.state(hearing.compare(body.decode()).sender).encode()
+            return hearing.parcel(body).encode()
+        except Killed:
+            self.world.stop(member.id)
+            raise Unreachable("the line went dead") from None
 
 
 def _key(name: str) -> Ed25519PrivateKey:
@@ -148,7 +161,7 @@ class World:
         )
         participant = Participant(id, id, kind, country, f"http://{id.lower()}", answers_for, listed,
                                   {keys.signing_id: keys.signing_public}, keys.sealing_public, instructs)
-        core = SimulatedCore(self.folder / f"{id}.core", self.clock.now) if kind == "institution" else None
+        core = self.open_core(id) if kind == "institution" else None
         return Member(participant, keys, officers, self.stores[id], core)
 
     # --- nodes --------------------------------------------------------------------------------------
@@ -170,6 +183,9 @@ class World:
         if member.service is not None:
             member.service.node.store.close()
         member.service, member.hearing, member.worker = None, None, None
+
+    def open_core(self, id: str) -> SimulatedCore:
+        return SimulatedCore(self.folder / f"{id}.core", self.clock.now)
 
     def close(self) -> None:
         for member in self.members.values():

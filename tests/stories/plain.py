@@ -7,6 +7,7 @@ a list of transfers. Everything the rules decide is decided by `arrp.core` itsel
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -19,14 +20,19 @@ from arrp.core.answers import (
     Compared,
     Comparison,
     Found,
+    Gone,
     Held,
+    Landed,
     MatchedCredit,
     Released,
     Returned,
+    Stopped,
     Why,
 )
 from arrp.core.case import Case, apply
+from arrp.core.coins import Coins
 from arrp.core.deadline import Power
+from arrp.core.errors import ArrpError
 from arrp.core.events import KINDS, Event, Intent, Verb
 from arrp.core.ledger import Ledger, Transfer
 from arrp.core.mandate import Mandate
@@ -58,11 +64,15 @@ class Core:
     """One bank's ledger in memory: transfers per account, blocks by reference."""
 
     accounts: dict[str, list[Transfer]] = field(default_factory=dict)
+    flights: dict[str, tuple[str, str]] = field(default_factory=dict)  # uetr: where it is, "" in flight; the amount
+    refuses: set[Verb] = field(default_factory=set)
     blocks: dict[str, tuple[str, int]] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     sequence: int = 0
 
-    def book(self, account: str, text: str, ref: str, *, other: str = "", at: datetime, hold: str | None = None) -> None:
+    def book(
+        self, account: str, text: str, ref: str, *, other: str = "", at: datetime, hold: str | None = None
+    ) -> None:
         """`+100.00 EUR` comes in, `-40.00 EUR` goes out; to nobody it is cash."""
         self.sequence += 1
         ends = None if other or text[0] == "+" else "cash"
@@ -92,6 +102,10 @@ class Core:
         if intent.verb is Verb.FIND:
             return self.find(body)
         account = intent.account_ref
+        if intent.verb in self.refuses:
+            return Cannot(Why.REFUSED)
+        if intent.verb is Verb.STOP:
+            return self.stop(intent, body, at)
         if intent.verb is Verb.HOLD:
             if intent.amount > self.free(account):
                 return Cannot(Why.NO_FUNDS, self.free(account))
@@ -107,6 +121,25 @@ class Core:
             self.book(where, number, f"return {intent.ref}", other=intent.payee, at=at, hold=intent.block)
             return Returned("R-1", f"return {intent.ref}", intent.amount, blocked - intent.amount, self.sequence)
         return Held("C", intent.amount, self.sequence, at, intent.until or at)
+
+
+    def stop(self, intent: Intent, body: Asked, at: datetime) -> Any:
+        if body.credit.uetr not in self.flights:
+            return Gone()
+        lands, text = self.flights[body.credit.uetr]
+        if lands:
+            return Landed(body.credit.uetr, lands)
+        self.blocks[intent.block] = (f"flight {body.credit.uetr}", amount(text).minor)
+        return Stopped("S-1", amount(text).minor, self.sequence, at)
+
+    def bounce(self, account: str, at: datetime) -> None:
+        """The newest payment out of the account comes back."""
+        sent = next(t for t in reversed(self.accounts[account]) if not t.incoming)
+        self.sequence += 1
+        self.accounts[account].append(
+            Transfer(self.sequence, f"bounced {sent.ref}", True, sent.amount, at, reverses=sent.ref,
+                     carries=Coins.of([(0, sent.amount)]))
+        )
 
 
 @dataclass
@@ -129,11 +162,12 @@ class Node:
 class World:
     """Plain nodes, one clock, instant and lossless conversation."""
 
-    def __init__(self, *, asleep: tuple[str, ...] = ()) -> None:
+    def __init__(self) -> None:
         self.now, self.lines, self.queue = START, list[str](), deque[tuple[str, str, Any]]()
         self.nodes: dict[str, Node] = {}
         self.count = 0
-        self.silent = asleep
+        self.refused: list[str] = []  # codes with which peers refused an act
+        self.prepare: Callable[[], object] = lambda: None
 
     # --- setting the scene ---
 
@@ -169,6 +203,12 @@ class World:
                 self.give(node, key, Approve(self.new_id(), act, f"hash-{act}", Approval(officer, "k", "Ed25519", "s")))
         self.settle()
 
+    def sign(self, node: str, key: str, act: str, *officers: str) -> None:
+        """Officers sign a draft that lies ready."""
+        for officer in officers:
+            self.give(node, key, Approve(self.new_id(), act, f"hash-{act}", Approval(officer, "k", "Ed25519", "s")))
+        self.settle()
+
     def report(self, node: str, *payments: Payment, loss: str = "L1") -> None:
         said = Report(loss, node, payments, "BEC", self.now, facts="invoice redirection")
         self.officer(node, "report", said)
@@ -176,16 +216,16 @@ class World:
         self.officer(node, "mandate", mandate, by=("Ana", "Ben"))
 
     def ask(self, node: str, asked: str, account: str, *, payment: int = 0, claim: str = "",
-            by: tuple[str, ...] = ()) -> str:
+            by: tuple[str, ...] = (), ask: Ask = Ask.HOLD) -> str:
         body = Asked(
-            ask=Ask.HOLD, institution=institution_of(account), asked=amount(asked), claim=amount(claim or asked),
-            source=Source("payment", str(payment), None, ()), credit=Credit(amount=amount(asked)), loss="", stated_by="",
-            crime="BEC", account=account,
+            ask=ask, institution=institution_of(account), asked=amount(asked), claim=amount(claim or asked),
+            source=Source("payment", str(payment), None, ()), credit=Credit(amount=amount(asked)), loss="",
+            stated_by="", crime="BEC", account=account,
         )
         known = set(self.nodes[node].case("loss").requests)
         self.officer(node, "send", body, by=by)
-        return next(iter(set(self.nodes[node].case("loss").requests) - known
-                         - {r.id for r in self.nodes[node].case("loss").requests.values() if r.body.pursues}))
+        return next(id for id, request in self.nodes[node].case("loss").requests.items()
+                    if id not in known and not request.body.pursues)
 
     def requests(self, node: str) -> list[Request]:
         return [request for case in self.nodes[node].cases.values() for request in case.requests.values()
@@ -210,7 +250,19 @@ class World:
     def settle(self) -> None:
         while self.queue:
             node_id, key, given = self.queue.popleft()
-            self.give(node_id, key, given)
+            try:
+                self.give(node_id, key, given)
+            except ArrpError as error:
+                self.refuse(given, error)
+
+    def refuse(self, given: Any, error: ArrpError) -> None:
+        """A command that a rule refuses goes back as a refused receipt; a fact is never refused."""
+        if not isinstance(given, Heard) or not KINDS[given.kind].command:
+            raise error
+        self.refused.append(error.code)
+        receipt = Receipted(f"no-{given.id}", given.id, "", given.kind, given.request, "refused", error.code, "")
+        key = self.nodes[given.sender].routes.get(given.request, "loss")
+        self.queue.append((given.sender, key, receipt))
 
     def give(self, node_id: str, key: str, given: Any) -> None:
         node = self.nodes[node_id]

@@ -1,4 +1,4 @@
-"""Ten stories between plain nodes, each compared with a committed transcript a person has reviewed.
+"""Stories between plain nodes, each compared with a committed transcript a person has reviewed.
 
 A transcript is output, not input: when a rule changes, `UPDATE_STORIES=1 make test` rewrites it, and the
 diff is what a reviewer reads. The assertions beside it say what the story is about.
@@ -7,13 +7,36 @@ diff is what a reviewer reads. The assertions beside it say what the story is ab
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
+from arrp.core.deadline import Basis
+from arrp.core.errors import Refused
+from arrp.core.events import (
+    Answered,
+    Credited,
+    Decide,
+    Extend,
+    NamePayee,
+    Objection,
+    Release,
+    Resolved,
+    Return,
+    Secure,
+    Told,
+    Verb,
+    Withdraw,
+)
+from arrp.core.request import Ask, Document, Reason, Terms
+from arrp.core.step import Heard
+from arrp.core.sums import money
 from tests.stories.plain import (
     ASLEEP,
     BANK_PT,
+    DE,
     ES,
     LT,
     NCB_DE,
@@ -27,12 +50,6 @@ from tests.stories.plain import (
     amount,
     payment,
 )
-
-from arrp.core.deadline import Basis
-from arrp.core.events import Answered, Decide, NamePayee, Objection, Resolved, Return, Told, Withdraw
-from arrp.core.request import Document, Reason, Terms
-from arrp.core.requesting import commit
-from arrp.core.sums import money
 
 BASIS = Basis("pt-1", "PT", "art. 1 (fictional)", "Bureau PT")
 ACCEPTED = Decide(True, None, BASIS, START + timedelta(hours=48))
@@ -100,8 +117,11 @@ def test_half_moved_on_to_a_third_country(world: World) -> None:
     back = Return(amount("38000.00 EUR"), "consent", CONSENT.document)
     world.officer("VASP-LT", "return", back, onward, by=("Lina", "Ona"))
     world.run(minutes=1)
+    for request_id, stated in world.nodes["NCB-ES"].case("loss").returns.values():
+        world.officer("NCB-ES", "credited", Credited(stated.id, stated.amount), request_id)
     mine = world.nodes["NCB-ES"].case("loss")
     assert money(mine).terms == {"returned": amount("100000.00 EUR").minor}
+    assert {mine.request(id).answer for id in (request, onward)} == {"ended"}
     world.officer("NCB-ES", "resolve", Resolved("returned"))
     world.officer("NCB-ES", "close", Resolved("returned"))
     assert world.nodes["NCB-ES"].case("loss").state == "closed"
@@ -251,3 +271,182 @@ def test_wrong_report_withdrawn(world: World) -> None:
     assert mine.request(request).hold.state == "released"
     assert mine.request(request).terms == Terms(amount("800.00 EUR"), let_go=80000)
     assert world.core("BANK-PT").free(PT) == 80000
+
+
+USDT = "eip155:1/erc20:0xdac17f958d2ee523a2206206994597c13d831ec7"
+DEBTOR = NamePayee("00" * 16, "DEBTOR", None, False, ES, "Victim Ltd")
+ORDER = Document("cd" * 32, "order", "application/pdf", 2000)
+
+
+def test_the_loss_in_euro_the_money_in_a_token(world: World) -> None:
+    """R-10, R-16: each part counts at the one rate of its request, rounded down; what rounding leaves is a term."""
+    everybody(world)
+    core = world.core("VASP-LT")
+    core.book(LT, f"+0.000100 {USDT}", "P1", other=ES, at=START)
+    core.book(LT, f"-0.000034 {USDT}", "ATM", at=START)
+    world.report("NCB-ES", payment("0.07 EUR", LT, "P1"))
+    request = world.ask("NCB-ES", f"0.000100 {USDT}", LT, claim="0.07 EUR", by=("Ana", "Ben"))
+    world.officer("VASP-LT", "decide", ACCEPTED, request, by=("Lina",))
+    mine = world.nodes["NCB-ES"].case("loss").request(request)
+    assert (mine.hold.amount.minor, mine.hold.claim.minor, mine.kept_claim) == (66, 4, 7)
+    found = money(world.nodes["NCB-ES"].case("loss"))
+    assert found.adds_up()
+    assert found.terms == {"held": 4, "cashed_out": 2, "rounding": 1}
+
+
+def test_extended_then_secured_by_order_then_withdrawn(world: World) -> None:
+    """R-56, R-57, R-47: the hold lasts longer on the law's word; an order of the country outlives the wish."""
+    everybody(world)
+    core = world.core("BANK-PT")
+    core.book(PT, "+4500.00 EUR", "P1", other=ES, at=START)
+    world.report("NCB-ES", payment("4500.00 EUR", PT, "P1"))
+    request = world.ask("NCB-ES", "4500.00 EUR", PT)
+    decide(world, request)
+    with pytest.raises(Refused, match="R-56"):
+        world.officer("NCB-PT", "extend", Extend(BASIS, START + timedelta(days=31), ORDER), request)
+    world.officer("NCB-ES", "extend", Extend(BASIS, START + timedelta(days=20), ORDER), request, by=("Ana", "Ben"))
+    key = world.nodes["NCB-PT"].routes[request]
+    (wish,) = [d for d in world.nodes["NCB-PT"].case(key).drafts.values() if d.kind == "Extend"]
+    world.sign("NCB-PT", key, wish.act, "Rui", "Zoe")
+    assert world.nodes["NCB-ES"].case("loss").request(request).hold.until == START + timedelta(days=20)
+    world.run(days=19)
+    world.officer("NCB-PT", "secure", Secure(BASIS, ORDER, START + timedelta(days=100)), request, by=("Rui", "Zoe"))
+    world.officer("NCB-ES", "release", Release(amount("0.00 EUR"), "no longer needed"), request, by=("Ana",))
+    world.officer("NCB-ES", "withdraw", Withdraw("no longer needed"), request, by=("Ana",))
+    world.run(days=100)
+    hold = world.nodes["NCB-ES"].case("loss").request(request).hold
+    assert (hold.state, hold.amount) == ("secured", amount("4500.00 EUR"))
+    assert core.free(PT) == 0
+    world.officer("NCB-PT", "release", Release(amount("0.00 EUR"), "order lifted"), request, by=("Rui",))
+    assert core.free(PT) == 450000
+    assert world.nodes["NCB-ES"].case("loss").request(request).answer == "ended"
+
+
+def test_return_refused_to_another_account(world: World) -> None:
+    """R-70, R-71: only the account the money was taken from, and only after the account holder was heard."""
+    everybody(world)
+    world.core("VASP-LT").book(LT, "+3100.00 EUR", "P1", other=ES, at=START)
+    world.report("NCB-ES", payment("3100.00 EUR", LT, "P1"))
+    request = world.ask("NCB-ES", "3100.00 EUR", LT)
+    world.officer("VASP-LT", "decide", ACCEPTED, request, by=("Lina",))
+    back = Return(amount("3100.00 EUR"), "told", None)
+    forged = NamePayee("00" * 16, "DEBTOR", None, False, DE, "X")
+    key = world.nodes["VASP-LT"].routes[request]
+    world.queue.append(("VASP-LT", key, Heard("a1", "NCB-ES", "NamePayee", request, forged, ("Ana", "Ben"))))
+    other = NamePayee("00" * 16, "REIMBURSED", ORDER, True, DE, "X")
+    world.officer("NCB-ES", "payee", other, request, by=("Ana", "Ben"))
+    assert world.refused == ["wrong-payee", "wrong-payee"]
+    with pytest.raises(Refused, match="no payee"):
+        world.officer("VASP-LT", "return", back, request, by=("Lina", "Ona"))
+    world.officer("NCB-ES", "payee", DEBTOR, request, by=("Ana", "Ben"))
+    with pytest.raises(Refused, match="told"):
+        world.officer("VASP-LT", "return", back, request, by=("Lina", "Ona"))
+    world.officer("VASP-LT", "tell-holder", Told("letter 7"), request)
+    world.officer("VASP-LT", "extend", Extend(BASIS, START + timedelta(days=20), ORDER), request, by=("Lina", "Ona"))
+    world.run(hours=121)
+    world.officer("VASP-LT", "return", back, request, by=("Lina", "Ona"))
+    world.run(hours=25)
+    assert world.nodes["NCB-ES"].case("loss").request(request).hold.state == "returned"
+
+
+def test_a_return_bounces_and_is_held_again(world: World) -> None:
+    """R-73: the payee's bank sends it back; it is held again under the same basis, and returned once more."""
+    everybody(world)
+    core = world.core("VASP-LT")
+    core.book(LT, "+1200.00 EUR", "P1", other=ES, at=START)
+    world.report("NCB-ES", payment("1200.00 EUR", LT, "P1"))
+    request = world.ask("NCB-ES", "1200.00 EUR", LT)
+    world.officer("VASP-LT", "decide", ACCEPTED, request, by=("Lina",))
+    world.officer("NCB-ES", "payee", DEBTOR, request, by=("Ana", "Ben"))
+    back = Return(amount("1200.00 EUR"), "consent", CONSENT.document)
+    core.refuses = {Verb.GIVE_BACK}
+    world.officer("VASP-LT", "return", back, request, by=("Lina", "Ona"))
+    world.run(minutes=1)
+    assert world.nodes["NCB-ES"].case("loss").request(request).hold.state == "confirmed"
+    core.refuses = set()
+    world.officer("VASP-LT", "return", back, request, by=("Lina", "Ona"))
+    world.run(minutes=30)
+    core.bounce(LT, world.now)
+    world.run(hours=2)
+    again = world.nodes["NCB-ES"].case("loss").request(request)
+    assert (again.hold.state, again.terms.held, again.terms.returned) == ("confirmed", 120000, 0)
+    assert again.hold.until == START + timedelta(hours=48)
+    world.officer("VASP-LT", "return", back, request, by=("Lina", "Ona"))
+    world.run(minutes=1)
+    stated = world.nodes["NCB-ES"].case("loss").returns_of(request)[-1]
+    world.officer("NCB-ES", "credited", Credited(stated.id, stated.amount), request)
+    assert world.nodes["NCB-ES"].case("loss").request(request).answer == "ended"
+
+
+UETR = "174c245f-2682-4291-ad67-2a41e530cd27"
+
+
+def in_flight(world: World) -> str:
+    everybody(world)
+    world.prepare()
+    sent = replace(payment("2000.00 EUR", LT, "P1"), uetr=UETR)
+    world.report("NCB-ES", sent)
+    return world.ask("NCB-ES", "2000.00 EUR", LT, ask=Ask.STOP)
+
+
+def test_stopped_in_flight(world: World) -> None:
+    """R-49: the payment has not arrived; it stays where it is and goes back unheard."""
+    world.prepare = lambda: world.core("VASP-LT").flights.update({UETR: ("", "2000.00 EUR")})
+    request = in_flight(world)
+    mine = world.nodes["NCB-ES"].case("loss").request(request)
+    assert mine.terms == Terms(amount("2000.00 EUR"), stopped=200000)
+    world.officer("VASP-LT", "decide", ACCEPTED, request, by=("Lina",))
+    world.officer("NCB-ES", "payee", DEBTOR, request, by=("Ana", "Ben"))
+    world.officer("VASP-LT", "return", Return(amount("2000.00 EUR"), "in_flight", None), request, by=("Lina", "Ona"))
+    world.run(minutes=1)
+    assert world.nodes["NCB-ES"].case("loss").request(request).terms.returned == 200000
+
+
+def test_too_late_to_stop_it_landed(world: World) -> None:
+    """R-49, R-03: it is a credit by now; the request goes on in the account's case, as a hold."""
+
+    def landed() -> None:
+        world.core("VASP-LT").flights[UETR] = (LT, "2000.00 EUR")
+        world.core("VASP-LT").book(LT, "+2000.00 EUR", UETR, other=ES, at=START)
+        world.core("VASP-LT").book(LT, "-500.00 EUR", "ATM", at=START)
+
+    world.prepare = landed
+    request = in_flight(world)
+    mine = world.nodes["NCB-ES"].case("loss").request(request)
+    assert mine.terms == Terms(amount("2000.00 EUR"), held=150000, cashed_out=50000)
+    assert world.core("VASP-LT").free(LT) == 0
+
+
+def test_too_late_to_stop_it_is_gone(world: World) -> None:
+    """R-49, R-50: it left this institution, or never was here."""
+    request = in_flight(world)
+    mine = world.nodes["NCB-ES"].case("loss").request(request)
+    assert (mine.answer, mine.reason) == ("refused", "PTNA")
+    assert mine.terms == Terms(amount("2000.00 EUR"), not_found=200000)
+
+
+def test_an_authority_without_an_adopted_law(world: World) -> None:
+    """R-17, R-41: unknown law does nothing by itself; officers state basis and end, and the bank executes it."""
+    world.join(NCB_ES, NCB_PT, BANK_PT, policies={"NCB-PT": replace(OPEN, power=None), "BANK-PT": ASLEEP})
+    world.core("BANK-PT").book(PT, "+700.00 EUR", "P1", other=ES, at=START)
+    world.report("NCB-ES", payment("700.00 EUR", PT, "P1"))
+    request = world.ask("NCB-ES", "700.00 EUR", PT)
+    assert world.core("BANK-PT").free(PT) == 70000
+    with pytest.raises(Refused, match="R-41"):
+        decide(world, request, Decide(True, None, None, None))
+    decide(world, request, Decide(True, None, BASIS, START + timedelta(hours=30)))
+    hold = world.nodes["NCB-ES"].case("loss").request(request).hold
+    assert (hold.state, hold.until) == ("confirmed", START + timedelta(hours=30))
+    world.run(hours=31)
+    assert world.nodes["NCB-ES"].case("loss").request(request).hold.state == "lapsed"
+
+
+def test_nobody_answers_and_the_request_ends_by_itself(world: World) -> None:
+    """R-48, R-33: no law, no decision: at its last instant the request stands no longer, and says so."""
+    world.join(NCB_ES, VASP_LT, policies={"VASP-LT": replace(OPEN, power=None)})
+    world.core("VASP-LT").book(LT, "+100.00 EUR", "P1", other=ES, at=START)
+    world.report("NCB-ES", payment("100.00 EUR", LT, "P1"))
+    request = world.ask("NCB-ES", "100.00 EUR", LT)
+    world.run(hours=73)
+    mine = world.nodes["NCB-ES"].case("loss").request(request)
+    assert (mine.answer, mine.reason, mine.terms.let_go) == ("ended", "NOAS", 10000)

@@ -30,6 +30,8 @@ COMMANDS = {
     "return": "arrp.cli.giving_back:give_back",
     "credited": "arrp.cli.giving_back:credited",
     "demo": "arrp.cli.demo:demo",
+    "audit verify": "arrp.cli.audit:verify",
+    "audit witnessed": "arrp.cli.audit:witnessed",
     "bench node": "arrp.cli.bench:node",
     "node init": "arrp.cli.node:init",
     "node serve": "arrp.cli.serve:serve",
@@ -66,6 +68,7 @@ COMMANDS = {
 }
 GROUPS = {
     "node": "A node: the installation of one participant.",
+    "audit": "The log: verified, and what peers showed of theirs.",
     "bench": "Figures, as ratios against a floor of the same run.",
     "case": "Cases: a loss each, or at a holder an account each.",
     "draft": "Acts that wait for officers' signatures.",

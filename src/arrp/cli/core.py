@@ -142,8 +142,9 @@ def show_core(asked: Looking) -> None:
     books = Books(load_config(asked.home).core_path)
     with books.transaction():
         accounts = [_account_row(row) for row in books.rows("SELECT * FROM accounts ORDER BY ref")]
-        counted_in = dict(books.rows("SELECT h.ref, a.asset FROM holds h JOIN accounts a ON a.ref = h.account"))
+        found = books.rows("SELECT h.ref, a.asset FROM holds h JOIN accounts a ON a.ref = h.account")
     books.close()
+    counted_in = {row["ref"]: row["asset"] for row in found}
     held: list[dict[str, Any]] = [
         {"hold": hold.reference, "ref": hold.ref, "account": hold.account_ref or f"payment {hold.uetr}",
          "amount": str(Amount(hold.amount, counted_in[hold.ref])), "until": _instant(hold.until)}

@@ -13,7 +13,7 @@ from arrp.connectors import Connector
 from arrp.connectors.simulated import SimulatedCore
 from arrp.node.clock import Clock
 from arrp.node.config import Config, load_config, load_rules
-from arrp.node.directory import load_directory
+from arrp.node.directory import check_own_keys, load_directory
 from arrp.node.keys import load_node_keys
 from arrp.node.server import serve as run
 from arrp.node.service import Node
@@ -39,6 +39,7 @@ def node_at(config: Config) -> Node:
     rules = load_rules(config, directory)
     standing = load_standing(config.mandates, config.id, directory)
     keys = load_node_keys(config.home)
+    check_own_keys(directory, config.id, keys)
     return Node(Store(config.store), rules, directory, keys, Clock(), standing)
 
 

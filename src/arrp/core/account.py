@@ -1,4 +1,4 @@
-"""An account is one string, in one normal form, so that the same account is always the same text.
+"""An account is one string, in one normal form, so that the same account is always the same text (R-04).
 
     payto://iban/PT50000201231234567890154   an IBAN (RFC 8905)
     payto://bic/HNBAUS51/254178963           a local account number at a bank known by its BIC

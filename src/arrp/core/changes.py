@@ -67,9 +67,9 @@ def _keep(request: Request, event: Event) -> Request:
 
 
 def _delivered(request: Request, event: Event) -> Request:
-    if request.wish != "sent":
-        return request
-    return replace(request, wish="delivered", answer="received" if request.answer == "none" else request.answer)
+    """A receipt is all we hear of `received`; it may come after our withdrawal."""
+    wish = "delivered" if request.wish == "sent" else request.wish
+    return replace(request, wish=wish, answer="received" if request.answer == "none" else request.answer)
 
 
 def _intended(request: Request, event: Event) -> Request:

@@ -1,4 +1,4 @@
-"""Legal bases and the clocks that follow from them. Durations are values of `rules` (the law is data).
+"""Legal bases and the clocks that follow from them (R-40). Durations are values of `rules` (the law is data).
 
 Hours are UTC arithmetic: adding 24 hours to a local time is wrong twice a year.
 """

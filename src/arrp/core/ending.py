@@ -167,9 +167,22 @@ def take_over(step: Step, ended: Request) -> None:
         if other.id == ended.id or book is None or not book.is_read or not able or not may_hold(step, other):
             continue
         cap = other.keep.minor if other.keep is not None else other.body.asked.minor
-        coins = (book.here & book_of(step, ended.id).pins).lowest(max(0, cap - book.blocked))
+        coins = (book.here & _certain(step, ended.id)).lowest(max(0, cap - book.blocked))
         if coins.count:
             _hand_on(step, ended, other, coins)
+
+
+def _certain(step: Step, request: str) -> Coins:
+    """Coins that stay blocked whatever the core still answers: it lets the highest-numbered go first."""
+    spans: list[tuple[int, int]] = []
+    for block in book_of(step, request).blocks:
+        open_intents = [intent for intent in step.case.intents.values() if intent.block == block.ref]
+        if any(intent.verb is Verb.GIVE_BACK for intent in open_intents):
+            continue
+        left = [intent.amount for intent in open_intents if intent.verb is Verb.RELEASE]
+        stays = min(left) - shared(step, request, block.ref) if left else block.amount
+        spans += block.coins.lowest(max(0, stays))
+    return Coins.of(spans)
 
 
 def _hand_on(step: Step, ended: Request, other: Request, coins: Coins) -> None:

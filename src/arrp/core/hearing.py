@@ -18,7 +18,7 @@ from arrp.core.mandate import check_loss, check_mandate
 from arrp.core.policy import Participant, check_entitled
 from arrp.core.request import ANSWER, Asked, Reason, Request
 from arrp.core.stating import finish
-from arrp.core.step import Heard, Receipted, Step
+from arrp.core.step import Heard, Receipted, Step, bounced
 
 
 def hear(step: Step, heard: Heard) -> None:
@@ -72,7 +72,7 @@ def _mark_jump(step: Step, heard: Heard, request: Request) -> None:
         hold = heard.body.hold
         same = request.hold is not None and request.hold.id == hold.id
         known = request.hold.state if request.hold is not None and same else HOLD.start
-        jumped = HOLD.jumps(known, heard.kind, hold.state)
+        jumped = HOLD.jumps(known, heard.kind, hold.state) and not bounced(heard.kind, hold)
     else:
         return
     if jumped:

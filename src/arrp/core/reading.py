@@ -72,7 +72,7 @@ def _bounced(step: Step, request: Request, minor: int) -> None:
     assert request.hold is not None
     amount = Amount(minor, request.body.asked.asset)
     failed = replace(newest, hold=request.hold, terms=terms_of(step, request), return_at=None, amount=amount,
-                     claim=claim_of(request, minor))
+                     claim=claim_of(request, minor), reference="")
     step.tell("ReturnFailed", failed, request)
     step.escalate(f"return {newest.id}", "operator", request.id, "the payee's institution sent it back")
 

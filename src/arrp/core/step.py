@@ -201,10 +201,15 @@ def check_own(case: Case, event: Event) -> None:
     elif event.kind == "Withdraw":
         WISH.move(request.wish, event.kind)
     stated = getattr(event.body, "hold", None)
-    if isinstance(stated, Hold) and stated.holder == event.by:
+    if isinstance(stated, Hold) and stated.holder == event.by and not bounced(event.kind, stated):
         same = request.hold is not None and request.hold.id == stated.id
         reached = HOLD.move(request.hold.state if request.hold is not None and same else HOLD.start, event.kind)
         assert reached == stated.state, f"{event.kind} leads to {reached}, not to {stated.state}"
+
+
+def bounced(kind: str, hold: Hold) -> bool:
+    """R-73: a return that came back is said of a hold that has ended, and leaves it ended."""
+    return kind == "ReturnFailed" and hold.state == "returned"
 
 
 def draft_of(step: Step, command: Command, kind: str, to: str | None, not_after: datetime | None) -> Draft:

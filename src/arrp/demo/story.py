@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,6 +21,7 @@ from arrp.node.clock import Clock
 
 WAIT_SECONDS = 60
 SETTLED = timedelta(seconds=1)
+WIDTH = 110
 CONSENT = "c0" * 32
 
 
@@ -28,9 +30,11 @@ class Nodes:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.clock = Clock()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.desks = {member.id: Desk(root / member.id) for member in MEMBERS}
         self._shown = {member.id: 0 for member in MEMBERS}
+        self._sums = {member.id: "" for member in MEMBERS}
         self._lines: list[tuple[str, str, str]] = []
 
     def start(self, id: str) -> None:
@@ -72,8 +76,8 @@ class Nodes:
         return self._until(told_and_seen, f"{what} did not come; the logs are in {self.root}")
 
     def _until(self, seen: Callable[[], Any], otherwise: str) -> Any:
-        end = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < end:
+        end = self.clock.seconds() + WAIT_SECONDS
+        while self.clock.seconds() < end:
             found = seen()
             if found:
                 return found
@@ -94,8 +98,17 @@ class Nodes:
         self._lines.sort(key=lambda line: line[0])  # what one node wrote stays in its order
         last = (Clock().now() - SETTLED).isoformat()
         while self._lines and (everything or self._lines[0][0] < last):
-            at, id, said = self._lines.pop(0)
-            show(f"{at[11:19]}  {id:<8} {said}")
+            self._show(*self._lines.pop(0))
+
+    def _show(self, at: str, id: str, said: str) -> None:
+        """What happened; below it where every unit is, when that is not what this node said last."""
+        said, _, counted = said.partition(" — ")
+        begin, after = f"{at[11:19]}  {id:<8} ", " " * 19
+        for line in textwrap.wrap(said, WIDTH, initial_indent=begin, subsequent_indent=after):
+            show(line)
+        if counted and counted != self._sums[id]:
+            show(f"{after}{counted}")
+            self._sums[id] = counted
 
     def settle(self) -> None:
         """Until every node has delivered and placed what it wrote; then show all of it."""
@@ -132,7 +145,7 @@ class Story:
         for member in MEMBERS:
             self.nodes.start(member.id)
         self.nodes.wait_until_up()
-        began = time.monotonic()
+        began = self.clock.seconds()
         case, request = self._ask(evidence)
         self._held(request, began)
         self._decided(request)
@@ -154,10 +167,12 @@ class Story:
         held = self.nodes.until(
             partial(self.nodes.request, "NCB-ES", lambda r: r["id"] == request and r["hold"] is not None),
             "the first hold")
-        show(f"--- {time.monotonic() - began:.1f} s after the report: {_money(held['hold']['amount'])} are held "
-             "in another country, provisionally.")
+        seconds = self.clock.seconds() - began
         self.nodes.until(lambda: self.nodes.request("NCB-ES", _is_onward_hold), "the hold in the third country")
-        show("--- What had moved on is held in a third country, by the same mandate. First in, first out: the")
+        self.nodes.settle()
+        show(f"--- {seconds:.1f} s after the report {_money(held['hold']['amount'])} were held in another country, "
+             "provisionally.")
+        show("--- What had moved on is held in a third country, under the same mandate. First in, first out: the")
         show("    1250.00 EUR that were in the account before left first, so they are not counted as stolen.")
         self._scene("The bank's node is killed, as a power cut would, and started again. Nothing is lost or doubled.")
         self.nodes.kill("BANK-PT")
@@ -175,6 +190,7 @@ class Story:
         self._do("VASP-LT", "Lina", "request", "answer", onward, *yes)
         for wanted in (request, onward):
             self.nodes.until(partial(self.nodes.request, "NCB-ES", partial(_is_confirmed, wanted)), "the confirmation")
+        self.nodes.settle()
         show("--- Both holds are kept and decided: confirmed.")
 
     def _given_back(self, request: str) -> None:

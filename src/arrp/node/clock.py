@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from time import perf_counter
 from uuid import uuid4
 
 from arrp.wire.envelope import SALT_BYTES
@@ -15,6 +16,10 @@ class Clock:
     def now(self) -> datetime:
         """This instant, in UTC."""
         return datetime.now(UTC)
+
+    def seconds(self) -> float:
+        """Seconds since some start, to measure how long a thing took; it never goes back."""
+        return perf_counter()
 
     def new_id(self) -> str:
         """32 hex digits that nobody made before."""

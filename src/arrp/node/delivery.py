@@ -66,17 +66,19 @@ class Delivery:
 
     # --- peers -----------------------------------------------------------------------------------------
 
-    def send(self, row: talk.Unreceipted) -> None:
-        """One act to its peer; its receipt ends the resending."""
+    def send(self, row: talk.Unreceipted) -> bool:
+        """One act to its peer; its receipt ends the resending. Whether there was one."""
         try:
             peer = self.node.rules.participant(row.peer)
             status, answer = self.transport.post(f"{peer.address}/parcels", self._parcel(row))
             if status != 200:
                 raise Unreachable(f"{row.peer} answers {status}: {answer[:300].decode(errors='replace')}")
-            self.hearing.receipt(row.peer, answer.decode(errors="replace"))
+            retrying(lambda: self.hearing.receipt(row.peer, answer.decode(errors="replace")))
         except ArrpError as error:
             log.warning("act %s number %d to %s: %s", row.act_hash[:12], row.number, row.peer, error)
             self._later(row)
+            return False
+        return True
 
     def _later(self, row: talk.Unreceipted) -> None:
         seconds = min(2**min(row.tries, 10), WAIT_SECONDS_MAX[Urgency(row.urgency)])
@@ -107,8 +109,6 @@ class Delivery:
             self.hearing.compare(answer.decode(errors="replace"))
         except ArrpError as error:
             log.info("state exchange with %s: %s", peer, error)
-            with self.node.store.writing() as connection:
-                work.compared(connection, peer, self.node.clock.now())
 
     # --- the core ----------------------------------------------------------------------------------------
 
@@ -128,7 +128,8 @@ class Delivery:
         except ArrpError as error:
             log.error("core, %s %s: %s", intent.verb, intent.ref[:12], error)
             answer = Cannot(Why.REFUSED)
-        self.service.answer(effect.case_id, CoreAnswer(effect.ref, answer, follow))
+        given = CoreAnswer(effect.ref, answer, follow)
+        retrying(lambda: self.service.answer(effect.case_id, given))
 
     def _ask_later(self, effect: work.Effect) -> None:
         wait = timedelta(seconds=min(2**min(effect.tries, 10), 60))

@@ -7,6 +7,7 @@ refusal that fills it. Poison stops nobody: a refused act is a receipt like any 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -17,10 +18,12 @@ from arrp.core.messages import Checkpoint, ConversationState, Head, Outcome, Rec
 from arrp.core.request import Ask
 from arrp.core.step import Heard, Receipted
 from arrp.node.service import Service, Transaction, expired, retrying
-from arrp.node.store import audit, talk, work
+from arrp.node.store import audit, cases, talk, work
 from arrp.node.store.cases import BODIES
 from arrp.wire.codec import dumps
 from arrp.wire.envelope import VERSION, Enclosed, Reader, Unacceptable, Unpacked, sign, unpack, verify
+
+log = logging.getLogger("arrp.hearing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,18 @@ class Hearing:
     def _take(self, incoming: Incoming) -> str:
         head = incoming.head
         with self.service.transaction() as door:
+            conversation = door.conversation(head.sender, head.request or "")
             known = talk.arrived(door.connection, head.sender, head.id)
             if known is None:
-                known = self._fresh(door, incoming)
+                known = self._fresh(door, conversation or self._begun(door, incoming), incoming)
             elif known.digest != _digest(head):
                 raise Conflict(f"head {head.id} of {head.sender} came before with other content", rule="R-24",
                                code="equivocation")
             return self._receipt(door, known)
 
-    def _fresh(self, door: Transaction, incoming: Incoming) -> talk.Arrived:
+    def _fresh(self, door: Transaction, conversation: talk.Conversation, incoming: Incoming) -> talk.Arrived:
         """R-24: stored, its number taken; then applied, refused, or waiting for its turn."""
         head, heard = incoming.head, incoming.heard
-        conversation = self._conversation(door, head, heard)
         if head.number <= conversation.seen or talk.numbered(door.connection, head.sender, head.request or "",
                                                              head.number):
             raise Conflict(f"{head.sender} used number {head.number} of {head.request} before", rule="R-26",
@@ -77,29 +80,52 @@ class Hearing:
         row = talk.Arrived(head.sender, head.id, head.request or "", head.number, head.act_hash, _digest(head),
                            Outcome.WAITING, None, None, door.now, incoming.data)
         in_turn = head.number == conversation.seen + 1
-        if in_turn or (heard is not None and not KINDS[heard.act.kind].waits):
+        jumps = not in_turn and heard is not None and self._jumps(door, conversation, heard)
+        if in_turn or jumps:
             row = self._apply(door, conversation, row, incoming)
         talk.take(door.connection, row)
-        jumped = conversation.jumped if in_turn or row.outcome == Outcome.WAITING else max(
-            conversation.jumped, head.number)
-        moved = replace(self._where(door, conversation), seen=head.number if in_turn else conversation.seen,
-                        jumped=jumped)
-        talk.note(door.connection, moved)
+        moved = self._where(door, conversation)
+        if jumps and row.outcome == Outcome.APPLIED:
+            talk.note(door.connection, replace(moved, jumped=max(moved.jumped, head.number)))
         if in_turn:
+            talk.note(door.connection, replace(moved, seen=head.number))
             self._drain(door, moved)
         return row
 
-    def _conversation(self, door: Transaction, head: Head, heard: Unpacked | None) -> talk.Conversation:
-        """The conversation's locked row; the first act of one opens its case."""
-        found = talk.lock(door.connection, head.sender, head.request or "")
-        if found is not None:
-            return found
+    def _jumps(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> bool:
+        """R-27: giving money back does not wait for a missing number, once there is something to give back."""
+        act = heard.act
+        request = door.load(conversation.case_id).requests.get(act.request or "")
+        if request is None:
+            return act.kind == "Withdraw"
+        if act.kind == "Keep":
+            return request.keep is not None and act.body.amount < request.keep
+        return not KINDS[act.kind].waits
+
+    def _begun(self, door: Transaction, incoming: Incoming) -> talk.Conversation:
+        """The first act of a conversation opens it, and its case."""
+        head, heard = incoming.head, incoming.heard
         if head.request is None:
             raise Refused("acts outside a conversation come attached", rule="R-26", code="no-conversation")
-        key = f"request {head.request}"
-        if heard is not None and heard.act.kind == "Request":
-            key = self._key(heard)
-        return talk.begin(door.connection, head.sender, head.request, door.case_of(key))
+        is_request = heard is not None and heard.act.kind == "Request"
+        case_id = door.case_of(self._key(heard) if heard and is_request else f"request {head.request}")
+        door.load(case_id)
+        return talk.begin(door.connection, head.sender, head.request, case_id)
+
+    def _placed(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> talk.Conversation:
+        """R-03: a request that was overtaken by a later act moves from the case which that one opened
+        to its own, unless something was already said about it there."""
+        case = door.load(conversation.case_id)
+        if heard.act.kind != "Request" or case.requests or case.early:
+            return conversation
+        target = door.case_of(self._key(heard))
+        if target == case.id:
+            return conversation
+        door.load(target)
+        moved = replace(self._where(door, conversation), case_id=target)
+        talk.note(door.connection, moved)
+        cases.drop_empty(door.connection, case.id)
+        return moved
 
     def _key(self, heard: Unpacked) -> str:
         """R-03: which case a first request belongs to."""
@@ -122,27 +148,36 @@ class Hearing:
             if row is None:
                 return
             if row.outcome == Outcome.WAITING:
-                talk.settle(door.connection, self._apply(door, conversation, row, self._unpacked(row.waiting or b"")))
+                settled = self._apply(door, conversation, row, self._unpacked_again(row))
+                talk.settle(door.connection, settled)
             talk.note(door.connection, replace(self._where(door, conversation), seen=row.number))
+
+    def _unpacked_again(self, row: talk.Arrived) -> Incoming | ArrpError:
+        """What waited. Keys may have gone meanwhile: then it is refused in its turn, and stops nobody."""
+        try:
+            return self._unpacked(row.waiting or b"")
+        except ArrpError as error:
+            return error
 
     # --- applying ----------------------------------------------------------------------------------------
 
     def _apply(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived,
-               incoming: Incoming) -> talk.Arrived:
-        heard = incoming.heard
+               incoming: Incoming | ArrpError) -> talk.Arrived:
+        heard = None if isinstance(incoming, ArrpError) else incoming.heard
         if heard is not None and self._is_superseded(conversation, row, heard):
             return replace(row, outcome=Outcome.SUPERSEDED, waiting=None)
         try:
             if heard is None:
-                raise incoming.cause or Malformed("the act cannot be read")
+                raise _cause(incoming)
             with door.undone_if_refused():
                 self._check(door, heard)
+                conversation = self._placed(door, conversation, heard)
                 self._keep(door, conversation, heard)
                 given = self._heard(door, heard)
                 door.commit(conversation.case_id, given)
                 self._count(door, heard)
         except ArrpError as error:
-            self._refused(door, conversation, row, error)
+            self._refused(door, self._where(door, conversation), row, error)
             return replace(row, outcome=Outcome.REFUSED, code=error.code or "refused", reason=str(error), waiting=None)
         return replace(row, outcome=Outcome.APPLIED, waiting=None)
 
@@ -157,6 +192,10 @@ class Hearing:
             raise Refused(f"version {heard.head.v} is not spoken here: {VERSION} is", rule="R-24", code="version")
         if row.writer == "local" or heard.act.request is None:
             raise Refused(f"{heard.act.kind} is never said to a peer", rule="R-24", code="not-spoken")
+        if self.node.rules.participant(heard.head.sender).suspended:
+            raise Refused(f"{heard.head.sender} is suspended: nothing of it is applied", rule="R-13", code="suspended")
+        if heard.act.kind == "Request" and talk.was_asked(door.connection, heard.act.request):
+            raise Refused(f"request {heard.act.request} is known already", rule="R-24", code="known-request")
         last = [at for at in (heard.head.apply_by, heard.act.not_after) if at is not None]
         if row.command and any(expired(at, door.now) for at in last):
             raise Refused(f"{heard.act.kind} had to be applied by {min(last):%Y-%m-%dT%H:%M:%SZ}: send a new one",
@@ -218,26 +257,39 @@ class Hearing:
                           code="wrong-receipt")
         request = receipt.request or ""
         with self.service.transaction() as door:
-            conversation = talk.lock(door.connection, peer, request)
-            if receipt.checkpoint is not None:
-                self._remember(door, peer, receipt.checkpoint)
-            hash_ = talk.receipted(door.connection, receipt, jws)
-            if hash_ is None or conversation is None:
-                return
-            kept = talk.act(door.connection, hash_)
-            if kept is None or hash_ != receipt.act_hash:
+            conversation = door.conversation(peer, request)
+            sent = talk.sent(door.connection, peer, request, receipt.number)
+            if conversation is None or sent is None or sent.act_hash != receipt.act_hash:
                 raise Refused(f"the receipt names another act than number {receipt.number}", rule="R-26",
                               code="wrong-receipt")
-            if kept.kind == "Request" or receipt.outcome is Outcome.REFUSED:
-                door.commit(conversation.case_id, Receipted(
-                    f"receipt {receipt.id}", kept.act, hash_, kept.kind, request, receipt.outcome, receipt.code,
-                    receipt.reason))
+            if receipt.checkpoint is not None:
+                self._remember(door, peer, receipt.checkpoint)
+            if not sent.open:
+                return
+            talk.receipted(door.connection, receipt, jws)
+            if not sent.before:
+                self._delivered(door, conversation, receipt)
+
+    def _delivered(self, door: Transaction, conversation: talk.Conversation, receipt: Receipt) -> None:
+        """What a case wants to know of receipts: that its request arrived, and what was refused."""
+        kept = talk.act(door.connection, receipt.act_hash)
+        if kept is not None and (kept.kind == "Request" or receipt.outcome is Outcome.REFUSED):
+            door.commit(conversation.case_id, Receipted(
+                f"receipt {receipt.id}", kept.act, receipt.act_hash, kept.kind, conversation.request, receipt.outcome,
+                receipt.code, receipt.reason))
 
     def _remember(self, door: Transaction, peer: str, jws: str) -> None:
-        """R-64: a peer's checkpoint is kept: what it once showed it cannot take back."""
-        checkpoint = verify(Checkpoint, jws, self.node.directory.key_of)
-        if checkpoint.origin == peer:
-            work.keep_checkpoint(door.connection, peer, checkpoint.size, jws)
+        """R-64: a peer's checkpoint is kept: what it once showed it cannot take back. A forged one does
+        not spoil the receipt it came with."""
+        try:
+            checkpoint = verify(Checkpoint, jws, self.node.directory.key_of)
+        except ArrpError as error:
+            log.warning("a checkpoint that came from %s is not kept: %s", peer, error)
+            return
+        if checkpoint.origin != peer:
+            log.warning("%s showed a checkpoint of %s: not kept", peer, checkpoint.origin)
+        elif not work.keep_checkpoint(door.connection, peer, checkpoint, jws):
+            log.error("%s has rewritten or shortened its log: both signed checkpoints are kept as evidence", peer)
 
     def state(self, peer: str) -> str:
         """All our conversations with a peer, as we see them (R-28)."""
@@ -261,6 +313,12 @@ class Hearing:
             work.compared(connection, theirs.sender, self.node.clock.now())
         self.node.wake()
         return theirs
+
+
+def _cause(incoming: Incoming | ArrpError) -> ArrpError:
+    if isinstance(incoming, ArrpError):
+        return incoming
+    return incoming.cause or Malformed("the act cannot be read")
 
 
 def _digest(head: Head) -> bytes:

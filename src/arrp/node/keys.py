@@ -111,16 +111,27 @@ def load_node_keys(home: Path) -> NodeKeys:
     return NodeKeys(signing, key_id(signing.public_key()), sealing)
 
 
-def make_officer_key(path: Path, passphrase: str) -> OfficerKey:
-    """A new key at `path` that opens with `passphrase`. Raises Refused for an empty one, Conflict for a file
-    that is there already."""
+def new_officer_key() -> OfficerKey:
+    """A key that is nowhere yet."""
     key = Ed25519PrivateKey.generate()
+    return OfficerKey(key, key_id(key.public_key()))
+
+
+def keep_officer_key(path: Path, key: OfficerKey, passphrase: str) -> None:
+    """Write it so that it opens with `passphrase`. Raises Refused for an empty one, Conflict for a file that
+    is there already."""
     try:
-        pem = _pem(key, BestAvailableEncryption(_secret(passphrase)))
+        pem = _pem(key.signing, BestAvailableEncryption(_secret(passphrase)))
     except ValueError:
         raise Refused("the passphrase is too long: 1000 bytes are enough") from None
     write_new(path, pem, mode=0o600)
-    return OfficerKey(key, key_id(key.public_key()))
+
+
+def make_officer_key(path: Path, passphrase: str) -> OfficerKey:
+    """A new key at `path` that opens with `passphrase`. Raises Refused, Conflict."""
+    key = new_officer_key()
+    keep_officer_key(path, key, passphrase)
+    return key
 
 
 def load_officer_key(path: Path, passphrase: str) -> OfficerKey:

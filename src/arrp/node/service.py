@@ -10,18 +10,19 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arrp.core.case import Case, apply
 from arrp.core.errors import ArrpError, Conflict, NotFound, Refused
 from arrp.core.events import KINDS, Draft, Event
+from arrp.core.mandate import Mandate
 from arrp.core.messages import Act, Approval, Handling, Head, Urgency, Uses
 from arrp.core.policy import Rules
 from arrp.core.protocol import next_due, step
@@ -32,7 +33,7 @@ from arrp.node.keys import NodeKeys
 from arrp.node.standing import Standing
 from arrp.node.store import cases, talk, work
 from arrp.node.store.engine import Store
-from arrp.wire.codec import act_bytes, dumps
+from arrp.wire.codec import act_bytes, dumps, read_act
 from arrp.wire.envelope import VERSION, act_hash, check_approval, unb64
 
 # What must not wait behind anything else; the rest is routine (I20).
@@ -68,22 +69,30 @@ class Service:
             for standing in node.standing:
                 talk.keep_act(connection, _kept(standing))
             for peer in node.directory.participants:
-                work.know_peer(connection, peer)
+                if peer != node.me:
+                    work.know_peer(connection, peer)
 
     # --- what is given -------------------------------------------------------------------------------
 
     def command(self, command: Command, case_id: str | None = None) -> tuple[str, list[Event]]:
-        """An officer's wish. A report opens a case; anything else names one, or a request in it."""
+        """An officer's wish. A report opens a case; anything else names one, or a request in it. The same
+        wish again (its answer was lost) has the same answer and no other effect."""
+        mark = self._mark(command.verb, command.officer, command.request, case_id, command.body)
         with self.transaction() as door:
+            if before := door.said_before(command.id, mark):
+                return before
             if command.verb == "report":
                 case_id = door.case_of(f"loss {self.node.me} {command.body.loss}")
             elif case_id is None:
                 case_id = door.case_of_request(command.request or "")
-            return case_id, door.commit(case_id, command)
+            return door.commit_given(case_id, command, mark)
 
     def approve(self, act_id: str, approval: Approval, given_id: str) -> tuple[str, list[Event]]:
         """One officer's signature, checked here against the directory, counted by `step` (R-23)."""
+        mark = self._mark("approve", act_id, approval.officer, approval.key, approval)
         with self.transaction() as door:
+            if before := door.said_before(given_id, mark):
+                return before
             kept = talk.own_act(door.connection, self.node.me, act_id)
             if kept is None or kept.case_id is None:
                 raise NotFound(f"there is no draft {act_id} on this node")
@@ -92,8 +101,12 @@ class Service:
                 raise Refused(f"{approval.officer} with key {approval.key} is no officer of {self.node.me}",
                               rule="R-23", code="unknown-officer")
             check_approval(approval, kept.act_hash, key)
-            given = Approve(given_id, act_id, kept.act_hash, approval)
-            return kept.case_id, door.commit(kept.case_id, given)
+            return door.commit_given(kept.case_id, Approve(given_id, act_id, kept.act_hash, approval), mark)
+
+    def _mark(self, *said: Any) -> str:
+        """By what the same words are known again; keyed, so that it tells nobody which words."""
+        texts = [dumps(part) if is_dataclass(part) else str(part).encode() for part in said]
+        return hmac.new(self._secret, b"\0".join(texts), sha256).hexdigest()
 
     def answer(self, case_id: str, given: CoreAnswer) -> None:
         """What the core said. One that was already written down changes nothing."""
@@ -108,19 +121,32 @@ class Service:
     def join(self, request_id: str, from_case: str, key: str, answer: CoreAnswer) -> None:
         """R-03: the request moves from its waiting case to its account's, conversation and all."""
         with self.transaction() as door:
-            request = self.folds.lock(door.connection, from_case).request(request_id)
-            conversation = talk.lock(door.connection, request.peer, request_id)
+            waiting = door.load(from_case)
+            request = waiting.request(request_id)
+            conversation = door.conversation(request.peer, request_id)
             if conversation is None or conversation.case_id != from_case:
                 return  # done before
-            request = self.folds.lock(door.connection, from_case).request(request_id)
-            loss = self.folds.lock(door.connection, from_case).losses.get((request.body.stated_by, request.body.loss))
+            loss = waiting.losses.get((request.body.stated_by, request.body.loss))
             target = door.case_of(key)
+            door.load(target)
             tally = talk.tally(door.connection, request.peer, key, request.body, door.now)
             mine = request.body.claim.minor  # counted when it came in
             tally = replace(tally, hour=max(0, tally.hour - mine), day=max(0, tally.day - mine))
             talk.note(door.connection, replace(conversation, case_id=target))
             work.joined(door.connection, request_id, self.node.clock.now())
             door.commit(target, Joined(f"join {request_id}", request, answer, loss[1] if loss else None, tally))
+
+    def erase(self, case_id: str) -> None:
+        """R-60: the private halves of a closed case go, for ever; what is left folds and verifies."""
+        with self.transaction() as door:
+            case = door.load(case_id)
+            if case.state not in ("closed", "joined"):
+                raise Refused(f"case {case_id} is {case.state}: only a closed case is erased. Close it first.",
+                              rule="R-60", code="not-closed")
+            cases.erase(door.connection, case_id)
+            talk.erase_acts(door.connection, case_id)
+            work.erase_joins(door.connection, case_id)
+        self.folds.forget(case_id)
 
     def account_key(self, account_ref: str) -> str:
         """R-03: the key of an account's case: an HMAC under a key of this node, so that the list of
@@ -158,11 +184,31 @@ class Transaction:
         return found
 
     def case_of_request(self, request: str) -> str:
-        for participant in self.node.directory.participants:
-            conversation = talk.lock(self.connection, participant, request)
-            if conversation is not None:
-                return conversation.case_id
-        raise NotFound(f"no case on this node has a request {request or '(none named)'}")
+        found = talk.case_of(self.connection, request)
+        if found is None:
+            raise NotFound(f"no case on this node has a request {request or '(none named)'}")
+        return found
+
+    def conversation(self, peer: str, request: str) -> talk.Conversation | None:
+        """Its locked row. The case is locked first, as everywhere: nobody waits in a ring (F06)."""
+        found = talk.find(self.connection, peer, request)
+        while found is not None:
+            self.load(found.case_id)
+            locked = talk.lock(self.connection, peer, request)
+            if locked is None or locked.case_id == found.case_id:
+                return locked
+            found = locked  # it joined another case while we waited
+        return None
+
+    def said_before(self, id: str, mark: str) -> tuple[str, list[Event]] | None:
+        """What followed when the same was said the first time. Raises Conflict for other words under that id."""
+        before = cases.given_before(self.connection, id)
+        if before is None:
+            return None
+        if before.mark != mark:
+            raise Conflict(f"{id} was said before, with other content: give what is new an id of its own",
+                           code="equivocation")
+        return before.case_id, cases.log_of(self.connection, before.case_id, before.first, before.last)
 
     @contextmanager
     def undone_if_refused(self) -> Iterator[None]:
@@ -183,6 +229,14 @@ class Transaction:
         """`step`, and everything that follows from its events, in this transaction."""
         case = self.load(case_id)
         return self.write(case, step(case, given, self.now, self.node.rules))
+
+    def commit_given(self, case_id: str, given: Command | Approve, mark: str) -> tuple[str, list[Event]]:
+        """`commit`, remembered by the id its maker gave it."""
+        first = self.load(case_id).version + 1
+        events = self.commit(case_id, given)
+        said = cases.GivenBefore(given.id, case_id, mark, first, first + len(events) - 1)
+        cases.note_given(self.connection, said)
+        return case_id, events
 
     def write(self, case: Case, said: Sequence[Event]) -> list[Event]:
         events = [self._spoken(case.id, event) for event in said]
@@ -213,7 +267,7 @@ class Transaction:
     def _spoken(self, case_id: str, event: Event) -> Event:
         """Freeze drafts; give what we say to a peer its bytes, number and head (R-20, R-26)."""
         if event.kind == "Drafted":
-            self._freeze(case_id, event.body)
+            self._draft(case_id, event.body)
         elif event.kind == "ActApproved":
             talk.approved(self.connection, event.body.act_hash, event.body.approval)
         if event.by != self.node.me or event.to in ("", self.node.me) or KINDS[event.kind].writer == "local":
@@ -225,7 +279,7 @@ class Transaction:
         self._queue(case_id, event, kept)
         return replace(event, act_hash=kept.act_hash)
 
-    def _freeze(self, case_id: str, draft: Draft) -> None:
+    def _draft(self, case_id: str, draft: Draft) -> None:
         self._keep(case_id, Act(draft.act, draft.request, draft.to, draft.kind, Handling.H1, Uses(), draft.body,
                                 draft.not_after))
 
@@ -259,17 +313,23 @@ class Transaction:
         )
 
 
-def retrying(attempt: Callable[[], Any], times: int = 3) -> Any:
-    """Once more when two transactions opened the same case or conversation at the same moment (F06)."""
+def retrying(attempt: Callable[[], Any], times: int = 5) -> Any:
+    """Once more when two transactions opened the same case or conversation at the same moment, or
+    waited for each other (F06)."""
     for _ in range(times - 1):
         try:
             return attempt()
-        except IntegrityError:
-            continue
+        except DBAPIError as error:
+            if not _met_another(error):
+                raise
     try:
         return attempt()
     except IntegrityError as error:
         raise Conflict("somebody else was writing the same; try again") from error
+
+
+def _met_another(error: DBAPIError) -> bool:
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in ("40001", "40P01")
 
 
 def _account_secret(connection: Connection, node: Node) -> bytes:
@@ -282,9 +342,10 @@ def _account_secret(connection: Connection, node: Node) -> bytes:
 
 def _kept(standing: Standing) -> talk.KeptAct:
     """A standing mandate belongs to no case: its bytes are kept for every request that rests on it."""
-    attached = standing.attached
-    return talk.KeptAct(standing.act_hash, standing.act_hash, attached.by, "Mandate", None, unb64(attached.act),
-                        unb64(attached.salt), attached.approvals)
+    attached, data = standing.attached, unb64(standing.attached.act)
+    act = read_act(data, {"Mandate": Mandate})
+    return talk.KeptAct(standing.act_hash, act.act, attached.by, act.kind, None, data, unb64(attached.salt),
+                        attached.approvals)
 
 
 def expired(apply_by: datetime | None, now: datetime) -> bool:

@@ -40,7 +40,7 @@ from arrp.core.step import Command
 from arrp.core.sums import money
 from arrp.node.http import body_of, problem
 from arrp.node.service import Service, retrying
-from arrp.node.store import audit, cases, talk
+from arrp.node.store import audit, cases, talk, work
 from arrp.wire.codec import dumps, parse_json, read
 from arrp.wire.envelope import b64
 
@@ -82,7 +82,7 @@ def officers_app(service: Service) -> FastAPI:
     app.add_api_route("/approvals", approvals, methods=["POST"])
     for path, view in (("/cases", desk.cases), ("/cases/{case_id}", desk.case), ("/drafts", desk.drafts),
                        ("/drafts/{act}", desk.draft), ("/holds", desk.holds), ("/log", desk.log),
-                       ("/status", desk.status)):
+                       ("/status", desk.status), ("/checkpoints", desk.checkpoints)):
         app.add_api_route(path, view, methods=["GET"], response_model=None)
     return app
 
@@ -185,6 +185,11 @@ class Desk:
             rows = cases.feed(connection, after, 1000)
         return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind, "said": said}
                 for at, case_id, event in rows if event.by == self.node.me and (said := sentence(event))]
+
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """The newest checkpoint each peer has shown us."""
+        with self.node.store.reading() as connection:
+            return [{"peer": peer, "size": size, "jws": jws} for peer, size, jws in work.kept(connection)]
 
     def status(self) -> dict[str, Any]:
         with self.node.store.reading() as connection:

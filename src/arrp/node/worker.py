@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from sqlalchemy import Connection
 
 from arrp.core.messages import Checkpoint
 from arrp.node.delivery import LEASE, Delivery
-from arrp.node.service import Service
+from arrp.node.service import Service, retrying
 from arrp.node.store import audit, cases, talk, work
 from arrp.wire.envelope import sign
 
@@ -28,9 +29,23 @@ log = logging.getLogger("arrp.worker")
 BATCH = 64
 COMPARE_EVERY = timedelta(minutes=5)
 PAUSE_SECONDS = 0.5
-SENDS_PER_PEER = 4  # a peer that hangs holds no more threads than this (F11)
+TICKS, CORE, PEERS = "ticks", "the core", "comparing"  # lanes beside those of the peers
+SENDS_PER_PEER = 4  # a peer that hangs holds no more threads than this, twice; one that failed holds one (F11)
+CORE_AT_ONCE = 4
+COMPARES_AT_ONCE = 2
 SEQUENCE_BATCH = 10_000
 SEQUENCER_LEASE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What was claimed in one look."""
+
+    ticks: Sequence[str] = ()
+    effects: Sequence[work.Effect] = ()
+    joins: Sequence[work.Join] = ()
+    sends: Sequence[talk.Unreceipted] = ()
+    peers: Sequence[str] = ()
 
 
 class Worker:
@@ -43,13 +58,15 @@ class Worker:
         self.node = service.node
         self.owner = self.node.clock.new_id()
         self.awake, self._stop = awake or threading.Event(), threading.Event()
-        self._sending: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()  # by peer, and by lane
+        self._failing: set[str] = set()
+        self._counting = threading.Lock()
 
     def run(self) -> None:
         """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us."""
         while not self._stop.is_set():
             self.awake.clear()
-            if not self.once():
+            if not self._guarded(self.once):
                 self.awake.wait(PAUSE_SECONDS)
 
     def stop(self) -> None:
@@ -58,50 +75,78 @@ class Worker:
 
     def once(self) -> bool:
         """Everything that is due now, once. Whether there was anything."""
-        self._sequence()
-        ticks, effects, joins, sends, peers = self._due()
-        self._do(ticks, self.service.tick)
-        self._do(effects, self.delivery.ask_core)
-        self._do(joins, self.delivery.join)
-        self._do(sends, self._send)
-        self._do(peers, self.delivery.compare)
-        return bool(ticks or effects or joins or sends)
+        self._guarded(self._sequence)
+        due = self._due()
+        for lane, items, act in (
+            (TICKS, due.ticks, self._tick), (CORE, due.effects, self.delivery.ask_core),
+            (CORE, due.joins, self.delivery.join), ("", due.sends, self._send),
+            (PEERS, due.peers, self.delivery.compare),
+        ):
+            self._do(lane, items, act)
+        return bool(due.ticks or due.effects or due.joins or due.sends)
 
-    def _due(self) -> tuple[list[str], list[work.Effect], list[work.Join], list[talk.Unreceipted], list[str]]:
+    def _due(self) -> Due:
         """What is due, claimed. A look that finds nothing writes nothing."""
         now = self.node.clock.now()
+        before = now - COMPARE_EVERY
         with self.node.store.reading() as connection:
-            ticks = cases.due(connection, now, BATCH)
-            peers = work.to_compare(connection, now - COMPARE_EVERY)
-            waiting = work.is_due(connection, now), talk.is_due(connection, now)
+            waiting = (cases.is_due(connection, now), work.is_due(connection, now), talk.is_due(connection, now),
+                       work.compares_due(connection, before))
         if not any(waiting):
-            return ticks, [], [], [], peers
-        busy = [peer for peer, count in self._sending.items() if count >= SENDS_PER_PEER]
+            return Due()
+        lanes = self._lanes()
+        core, compares = self._room(CORE, CORE_AT_ONCE), self._room(PEERS, COMPARES_AT_ONCE)
         with self.node.store.writing() as connection:
-            return (ticks, work.claim_effects(connection, now, LEASE, BATCH),
-                    work.claim_joins(connection, now, LEASE, BATCH), talk.claim(connection, now, LEASE, BATCH, busy),
-                    peers)
+            return Due(
+                cases.claim_due(connection, now, LEASE, BATCH), work.claim_effects(connection, now, LEASE, core),
+                work.claim_joins(connection, now, LEASE, core), talk.claim(connection, now, LEASE, BATCH, lanes),
+                work.claim_compares(connection, before, now, compares),
+            )
 
-    def _do(self, items: Iterable[Any], act: Callable[[Any], None]) -> None:
+    def _lanes(self) -> talk.Lanes:
+        with self._counting:
+            busy = tuple(peer for peer, count in self._running.items()
+                         if count >= (1 if peer in self._failing else SENDS_PER_PEER))
+            return talk.Lanes(SENDS_PER_PEER, busy, tuple(self._failing))
+
+    def _room(self, lane: str, most: int) -> int:
+        """How many more of a lane may run; without threads nothing runs beside anything."""
+        with self._counting:
+            return BATCH if self.executor is None else max(0, most - self._running[lane])
+
+    def _do(self, lane: str, items: Sequence[Any], act: Callable[[Any], Any]) -> None:
         for item in items:
+            of = lane or item.peer
+            with self._counting:
+                self._running[of] += 1
             if self.executor is None:
-                self._guarded(act, item)
+                self._run(of, act, item)
             else:
-                self.executor.submit(self._guarded, act, item)
+                self.executor.submit(self._run, of, act, item)
 
-    def _send(self, row: talk.Unreceipted) -> None:
-        self.delivery.send(row)
-
-    def _guarded(self, act: Callable[[Any], None], item: Any) -> None:
-        peer = getattr(item, "peer", "")
-        self._sending[peer] += 1
+    def _run(self, lane: str, act: Callable[[Any], Any], item: Any) -> None:
         try:
-            act(item)
+            self._guarded(act, item)
+        finally:
+            with self._counting:
+                self._running[lane] -= 1
+            self.awake.set()
+
+    def _guarded(self, act: Callable[..., Any], *items: Any) -> Any:
+        try:
+            return act(*items)
         except Exception:
             log.exception("work failed; it is due again when its lease ends")
-        finally:
-            self._sending[peer] -= 1
-            self.awake.set()
+            return None
+
+    def _tick(self, case_id: str) -> None:
+        retrying(lambda: self.service.tick(case_id))
+
+    def _send(self, row: talk.Unreceipted) -> None:
+        """A peer that did not answer last time gets one act at a time, until one is receipted."""
+        delivered = self.delivery.send(row)
+        with self._counting:
+            (self._failing.discard if delivered else self._failing.add)(row.peer)
 
     # --- the tree --------------------------------------------------------------------------------------
 

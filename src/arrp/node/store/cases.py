@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from arrp.core.case import Case, fold
 from arrp.core.errors import NotFound
 from arrp.core.events import KINDS, Event
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import cases, events
+from arrp.node.store.tables import cases, events, given
 from arrp.wire.audit import leaf_hash_erased, private_digest
 from arrp.wire.codec import halves, joined
 
@@ -62,6 +62,10 @@ class Folds:
             self._known.pop(next(iter(self._known)))
         self._known[case.id] = case
 
+    def forget(self, id: str) -> None:
+        """The log says less than before: fold it anew."""
+        self._known.pop(id, None)
+
 
 def find(connection: Connection, key: str) -> str | None:
     return connection.execute(select(cases.c.id).where(cases.c.key == key)).scalar()
@@ -72,9 +76,16 @@ def open_case(connection: Connection, id: str, key: str, now: datetime) -> None:
     connection.execute(insert(cases).values(id=id, key=key, version=0, state="open", title="", opened_at=now))
 
 
-def log_of(connection: Connection, id: str) -> list[Event]:
-    """All events of a case, in order."""
-    query = select(events.c.lasting, events.c.private).where(events.c.case_id == id).order_by(events.c.number)
+def drop_empty(connection: Connection, id: str) -> None:
+    """Take away a case that nothing was ever written in."""
+    connection.execute(delete(cases).where(cases.c.id == id, cases.c.version == 0))
+
+
+def log_of(connection: Connection, id: str, first: int = 1, last: int | None = None) -> list[Event]:
+    """The events of a case, in order: all, or those numbered `first` to `last`."""
+    query = select(events.c.lasting, events.c.private).where(events.c.case_id == id, events.c.number >= first)
+    query = query.order_by(events.c.number) if last is None else query.where(events.c.number <= last).order_by(
+        events.c.number)
     return [joined(Event, row.lasting, row.private, BODIES) for row in connection.execute(query)]
 
 
@@ -93,6 +104,27 @@ def append(connection: Connection, case: Case, said: Sequence[Event], salts: Seq
     connection.execute(insert(events), rows)
 
 
+@dataclass(frozen=True, slots=True)
+class GivenBefore:
+    """An officer's wish or signature that was taken: by its `mark` the same words are known again."""
+
+    id: str
+    case_id: str
+    mark: str
+    first: int
+    last: int
+
+
+def given_before(connection: Connection, id: str) -> GivenBefore | None:
+    row = connection.execute(select(given).where(given.c.id == id)).first()
+    return GivenBefore(*row) if row else None
+
+
+def note_given(connection: Connection, said: GivenBefore) -> None:
+    connection.execute(insert(given).values(id=said.id, case_id=said.case_id, mark=said.mark, first=said.first,
+                                            last=said.last))
+
+
 def note_state(connection: Connection, case: Case, due_at: datetime | None) -> None:
     """What the list of cases and the timers read."""
     connection.execute(
@@ -107,16 +139,25 @@ def listed(connection: Connection) -> list[Row]:
     return [Row(*row) for row in connection.execute(query)]
 
 
-def due(connection: Connection, now: datetime, most: int) -> list[str]:
-    """Cases whose time has come, the longest overdue first."""
+def is_due(connection: Connection, now: datetime) -> bool:
+    return connection.execute(select(cases.c.id).where(cases.c.due_at <= now).limit(1)).first() is not None
+
+
+def claim_due(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[str]:
+    """Cases whose time has come, the longest overdue first. The lease makes a tick that failed due again."""
     query = select(cases.c.id).where(cases.c.due_at <= now).order_by(cases.c.due_at).limit(most)
-    return list(connection.execute(query).scalars())
+    found = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+    if found:
+        connection.execute(update(cases).where(cases.c.id.in_(found)).values(due_at=now + lease))
+    return found
 
 
 def erase(connection: Connection, id: str) -> None:
     """Null the private half and the salt of every event of a case; its leaves still verify (R-60)."""
     connection.execute(update(events).where(events.c.case_id == id).values(private=None, salt=None))
     connection.execute(update(cases).where(cases.c.id == id).values(title=""))
+    of_account = cases.c.key.like("account %")  # a keyed hash of the account: a new request opens a new case
+    connection.execute(update(cases).where(cases.c.id == id, of_account).values(key=f"erased {id}"))
 
 
 def feed(connection: Connection, after: int, most: int) -> list[tuple[int, str, Event]]:

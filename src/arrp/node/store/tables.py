@@ -80,6 +80,16 @@ events = Table(
     UniqueConstraint("case_id", "number"),
 )
 
+# Wishes and signatures of our officers, by the id their maker gave them: said again, they change nothing.
+given = Table(
+    "given", schema,
+    Column("id", Text, primary_key=True),
+    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
+    Column("mark", Text, nullable=False),  # a keyed hash of what was said: the same id with other content is refused
+    Column("first", Integer, nullable=False),  # the events that followed: numbers first to last of the case
+    Column("last", Integer, nullable=False),
+)
+
 acts = Table(
     "acts", schema,
     Column("act_hash", Text, primary_key=True),
@@ -135,7 +145,7 @@ inbox = Table(
     Column("code", Text),
     Column("reason", Text),
     Column("received_at", Instant, nullable=False),
-    Column("waiting", LargeBinary),  # the opened parcel, until its turn comes
+    Column("waiting", LargeBinary),  # the sealed parcel, until its turn comes
     UniqueConstraint("peer", "request", "number"),
 )
 
@@ -185,6 +195,9 @@ peers = Table(
     Column("id", Text, primary_key=True),
     Column("checkpoint_size", BigInteger, nullable=False),
     Column("checkpoint", Text),
+    Column("checkpoint_root", Text),
+    Column("checkpoint_at", Instant),
+    Column("contradiction", Text),  # a signed checkpoint that cannot be true beside the kept one
     Column("compared_at", Instant),
     Column("silent_since", Instant),
 )

@@ -6,19 +6,24 @@ a number is taken, so numbers are dense and in commit order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, tuple_, update
 
+from arrp.core.errors import Conflict
+from arrp.core.events import ATTACHED, KINDS
 from arrp.core.messages import Approval, Outcome, Receipt
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store.engine import for_update
 from arrp.node.store.tables import acts, asked, conversations, inbox, outbox, peers
 from arrp.wire.codec import dumps, loads
+
+# What never waits for a lower number (R-27).
+JUMPING = tuple(kind for kind, row in KINDS.items() if not row.waits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,15 @@ class Unreceipted:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one row of the outbox: `open` until receipted; `before`: it was receipted once already."""
+
+    act_hash: str
+    open: bool
+    before: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """One row of the inbox."""
 
@@ -95,6 +109,18 @@ def lock(connection: Connection, peer: str, request: str) -> Conversation | None
     query = select(conversations).where(conversations.c.peer == peer, conversations.c.request == request)
     row = connection.execute(query.with_for_update() if for_update(connection) else query).first()
     return Conversation(*row) if row else None
+
+
+def find(connection: Connection, peer: str, request: str) -> Conversation | None:
+    """As `lock`, without the lock: to learn which case is to be locked first."""
+    query = select(conversations).where(conversations.c.peer == peer, conversations.c.request == request)
+    row = connection.execute(query).first()
+    return Conversation(*row) if row else None
+
+
+def case_of(connection: Connection, request: str) -> str | None:
+    """The case that has a conversation about the request."""
+    return connection.execute(select(conversations.c.case_id).where(conversations.c.request == request)).scalar()
 
 
 def begin(connection: Connection, peer: str, request: str, case_id: str) -> Conversation:
@@ -122,8 +148,12 @@ def with_peer(connection: Connection, peer: str) -> list[Conversation]:
 
 
 def keep_act(connection: Connection, act: KeptAct) -> None:
-    """Keep the bytes of an act. One that is already kept stays as it is: its hash names its content."""
-    if connection.execute(select(acts.c.act_hash).where(acts.c.act_hash == act.act_hash)).first():
+    """Keep the bytes of an act. One that is already kept stays as it is: its hash names its content.
+    Raises Conflict when its author gave the same id to another act."""
+    same = (acts.c.act_hash == act.act_hash) | ((acts.c.by == act.by) & (acts.c.act == act.act))
+    for kept in connection.execute(select(acts.c.act_hash).where(same)).scalars():
+        if kept != act.act_hash:
+            raise Conflict(f"{act.by} said act {act.act} before, with other content", rule="R-24", code="equivocation")
         return
     connection.execute(
         insert(acts).values(act_hash=act.act_hash, act=act.act, by=act.by, kind=act.kind, case_id=act.case_id,
@@ -155,6 +185,16 @@ def _act(connection: Connection, which: ColumnElement[bool]) -> KeptAct | None:
     return KeptAct(row.act_hash, row.act, row.by, row.kind, row.case_id, row.bytes or b"", row.salt or b"", said)
 
 
+def erase_acts(connection: Connection, case_id: str) -> None:
+    """Null bytes and salts of a case's acts, and parcels that still wait in it (R-60). Mandates and loss
+    acts stay: they name no person, and other cases rest on them."""
+    mine = select(conversations.c.peer, conversations.c.request).where(conversations.c.case_id == case_id)
+    connection.execute(
+        update(acts).where(acts.c.case_id == case_id, acts.c.kind.not_in(ATTACHED)).values(bytes=None, salt=None)
+    )
+    connection.execute(update(inbox).where(tuple_(inbox.c.peer, inbox.c.request).in_(mine)).values(waiting=None))
+
+
 # --- outbox ----------------------------------------------------------------------------------------------
 
 
@@ -173,20 +213,39 @@ _OUT = (outbox.c.id, outbox.c.peer, outbox.c.request, outbox.c.number, outbox.c.
         outbox.c.urgency, outbox.c.head, outbox.c.attached, outbox.c.tries)
 
 
-def claim(connection: Connection, now: datetime, lease: timedelta, most: int, busy: Sequence[str] = ()
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """How much may be on its way to one peer at once: nothing more to `busy` ones, one to `failing` ones,
+    `each` to the rest (F11)."""
+
+    each: int = 4
+    busy: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+
+
+def claim(connection: Connection, now: datetime, lease: timedelta, most: int, lanes: Lanes = Lanes()
           ) -> list[Unreceipted]:
     """Take due rows for sending: urgent ones first, and per conversation the lowest number only, so
-    that a dead peer or a refused act stops nobody else (R-26). Peers in `busy` wait. The lease makes
-    a crashed send due again."""
+    that a dead peer or a refused act stops nobody else (R-26); what does not wait in a gap does not
+    wait here either (R-27). The lease makes a crashed send due again."""
+    due = and_(outbox.c.state == "queued", outbox.c.due_at <= now)
     lowest = (
         select(func.min(outbox.c.id)).where(outbox.c.state == "queued").group_by(outbox.c.peer, outbox.c.request)
     )
+    order = (outbox.c.urgency.desc(), outbox.c.due_at, outbox.c.id)
+    place = func.row_number().over(partition_by=outbox.c.peer, order_by=order).label("place")
+    ready = (
+        select(outbox.c.id, outbox.c.peer, place)
+        .where(due, outbox.c.peer.not_in(lanes.busy), outbox.c.id.in_(lowest) | outbox.c.kind.in_(JUMPING)).subquery()
+    )
+    room = case((ready.c.peer.in_(lanes.failing), 1), else_=lanes.each)
     query = (
-        select(*_OUT)
-        .where(outbox.c.state == "queued", outbox.c.due_at <= now, outbox.c.id.in_(lowest), outbox.c.peer.not_in(busy))
-        .order_by(outbox.c.urgency.desc(), outbox.c.due_at, outbox.c.id).limit(most)
+        select(*_OUT).where(due, outbox.c.id.in_(select(ready.c.id).where(ready.c.place <= room)))
+        .order_by(*order).limit(most)
     )
     rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    if not rows:
+        return []
     connection.execute(
         update(outbox).where(outbox.c.id.in_([row.id for row in rows]))
         .values(due_at=now + lease, tries=outbox.c.tries + 1)
@@ -203,24 +262,32 @@ def retry(connection: Connection, id: int, due_at: datetime) -> None:
     connection.execute(update(outbox).where(outbox.c.id == id, outbox.c.state == "queued").values(due_at=due_at))
 
 
-def receipted(connection: Connection, receipt: Receipt, jws: str) -> str | None:
-    """Any receipt ends resending. Returns the act hash, None when it was receipted before."""
-    which = and_(outbox.c.peer == receipt.sender, outbox.c.request == receipt.request,
-                 outbox.c.number == receipt.number)
-    row = connection.execute(select(outbox.c.act_hash, outbox.c.state).where(which)).first()
-    if row is None or row.state != "queued":
-        return None
+def sent(connection: Connection, peer: str, request: str, number: int) -> Sent | None:
+    """What we said under that number."""
+    row = connection.execute(
+        select(outbox.c.act_hash, outbox.c.state, outbox.c.receipt.is_not(None).label("before"))
+        .where(outbox.c.peer == peer, outbox.c.request == request, outbox.c.number == number)
+    ).first()
+    return Sent(row.act_hash, row.state == "queued", row.before) if row else None
+
+
+def receipted(connection: Connection, receipt: Receipt, jws: str) -> None:
+    """Any receipt ends resending."""
     state = "refused" if receipt.outcome is Outcome.REFUSED else "receipted"
-    connection.execute(update(outbox).where(which).values(state=state, receipt=jws))
-    return str(row.act_hash)
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.peer == receipt.sender, outbox.c.request == receipt.request,
+               outbox.c.number == receipt.number)
+        .values(state=state, receipt=jws)
+    )
 
 
 def reopen(connection: Connection, peer: str, request: str, after: int, now: datetime) -> int:
-    """R-28: the peer lost what it had receipted: send again everything after the number it has seen."""
+    """R-28: the peer lost what it had receipted, refusals too (they fill a number): send again
+    everything after the number it has seen."""
     found = connection.execute(
         update(outbox)
-        .where(outbox.c.peer == peer, outbox.c.request == request, outbox.c.number > after,
-               outbox.c.state == "receipted")
+        .where(outbox.c.peer == peer, outbox.c.request == request, outbox.c.number > after, outbox.c.state != "queued")
         .values(state="queued", due_at=now)
     )
     return found.rowcount
@@ -274,6 +341,10 @@ def numbered(connection: Connection, peer: str, request: str, number: int) -> Ar
 
 
 # --- what a peer asked so far ---------------------------------------------------------------------------
+
+
+def was_asked(connection: Connection, request: str) -> bool:
+    return connection.execute(select(asked.c.request).where(asked.c.request == request)).first() is not None
 
 
 def note_asked(connection: Connection, **values: object) -> None:

@@ -6,11 +6,16 @@ behind but rows that become due again.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from arrp.core.messages import Checkpoint
+from arrp.node.store.engine import for_update
 from arrp.node.store.tables import intents, joins, leases, meta, peers
 
 
@@ -47,6 +52,8 @@ def claim_effects(connection: Connection, now: datetime, lease: timedelta, most:
         .where(intents.c.answered_at.is_(None), intents.c.due_at <= now).order_by(intents.c.due_at).limit(most)
     )
     rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    if not rows:
+        return []
     connection.execute(
         update(intents).where(intents.c.ref.in_([row.ref for row in rows]))
         .values(due_at=now + lease, tries=intents.c.tries + 1)
@@ -68,6 +75,8 @@ def claim_joins(connection: Connection, now: datetime, lease: timedelta, most: i
         .where(joins.c.done_at.is_(None), joins.c.due_at <= now).order_by(joins.c.due_at).limit(most)
     )
     rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    if not rows:
+        return []
     connection.execute(
         update(joins).where(joins.c.request.in_([row.request for row in rows]))
         .values(due_at=now + lease, tries=joins.c.tries + 1)
@@ -77,6 +86,11 @@ def claim_joins(connection: Connection, now: datetime, lease: timedelta, most: i
 
 def joined(connection: Connection, request: str, now: datetime) -> None:
     connection.execute(update(joins).where(joins.c.request == request).values(done_at=now))
+
+
+def erase_joins(connection: Connection, case_id: str) -> None:
+    """The keyed name of the account goes with its case."""
+    connection.execute(update(joins).where(joins.c.case_id == case_id).values(key=""))
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
@@ -89,7 +103,8 @@ def is_due(connection: Connection, now: datetime) -> bool:
 def lease(connection: Connection, name: str, owner: str, now: datetime, until: datetime) -> bool:
     """Whether `owner` has the lease until `until`: one sequencer, whoever else is running."""
     if connection.execute(select(leases.c.name).where(leases.c.name == name)).first() is None:
-        connection.execute(insert(leases).values(name=name, owner=owner, until=now))
+        with suppress(IntegrityError), connection.begin_nested():  # another worker was first: the update decides
+            connection.execute(insert(leases).values(name=name, owner=owner, until=now))
     taken = connection.execute(
         update(leases).where(leases.c.name == name, (leases.c.owner == owner) | (leases.c.until <= now))
         .values(owner=owner, until=until)
@@ -106,18 +121,55 @@ def compared(connection: Connection, peer: str, now: datetime) -> None:
     connection.execute(update(peers).where(peers.c.id == peer).values(compared_at=now))
 
 
-def to_compare(connection: Connection, before: datetime) -> list[str]:
-    """Peers whose conversations were last compared before that instant (R-28)."""
-    never = peers.c.compared_at.is_(None) | (peers.c.compared_at <= before)
-    return list(connection.execute(select(peers.c.id).where(never).order_by(peers.c.id)).scalars())
+def claim_compares(connection: Connection, before: datetime, now: datetime, most: int) -> list[str]:
+    """Peers whose conversations were last compared before that instant (R-28); from now on they were."""
+    query = select(peers.c.id).where(_uncompared(before)).order_by(peers.c.id).limit(most)
+    found = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+    if found:
+        connection.execute(update(peers).where(peers.c.id.in_(found)).values(compared_at=now))
+    return found
 
 
-def keep_checkpoint(connection: Connection, peer: str, size: int, jws: str) -> None:
-    """The largest checkpoint a peer has shown us: what it cannot take back."""
-    connection.execute(
-        update(peers).where(peers.c.id == peer, peers.c.checkpoint_size <= size)
-        .values(checkpoint_size=size, checkpoint=jws)
-    )
+def compares_due(connection: Connection, before: datetime) -> bool:
+    return connection.execute(select(peers.c.id).where(_uncompared(before)).limit(1)).first() is not None
+
+
+def _uncompared(before: datetime) -> ColumnElement[bool]:
+    return peers.c.compared_at.is_(None) | (peers.c.compared_at <= before)
+
+
+def keep_checkpoint(connection: Connection, peer: str, shown: Checkpoint, jws: str) -> bool:
+    """The largest checkpoint a peer has shown us: what it cannot take back (R-64). False when the new
+    one cannot be true beside it: one size with two roots, or a tree that has shrunk. Both are kept."""
+    query = select(peers.c.checkpoint_size, peers.c.checkpoint_root, peers.c.checkpoint_at).where(peers.c.id == peer)
+    kept = connection.execute(query.with_for_update() if for_update(connection) else query).first()
+    if kept is None:
+        return True
+    if kept.checkpoint_at is not None and _contradicts(shown, kept):
+        connection.execute(update(peers).where(peers.c.id == peer).values(contradiction=jws))
+        return False
+    if shown.size > kept.checkpoint_size:
+        connection.execute(update(peers).where(peers.c.id == peer).values(
+            checkpoint_size=shown.size, checkpoint=jws, checkpoint_root=shown.root, checkpoint_at=shown.at))
+    return True
+
+
+def _contradicts(shown: Checkpoint, kept: Any) -> bool:
+    if shown.size == kept.checkpoint_size:
+        return bool(shown.root != kept.checkpoint_root)
+    return bool(shown.size < kept.checkpoint_size and shown.at > kept.checkpoint_at)
+
+
+def kept_checkpoints(connection: Connection) -> list[tuple[str, str, str | None]]:
+    """(peer, its largest checkpoint, one that contradicts it) of every peer that has shown one."""
+    query = select(peers.c.id, peers.c.checkpoint, peers.c.contradiction).where(peers.c.checkpoint.is_not(None))
+    return [(row.id, row.checkpoint, row.contradiction) for row in connection.execute(query.order_by(peers.c.id))]
+
+
+def kept(connection: Connection) -> list[tuple[str, int, str | None]]:
+    """(peer, size, signed checkpoint) of each peer."""
+    rows = connection.execute(select(peers.c.id, peers.c.checkpoint_size, peers.c.checkpoint).order_by(peers.c.id))
+    return [(row.id, row.checkpoint_size, row.checkpoint) for row in rows]
 
 
 def remembered(connection: Connection, name: str) -> str | None:

@@ -72,6 +72,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("checkpoint_size", sa.BigInteger(), nullable=False),
         sa.Column("checkpoint", sa.Text(), nullable=True),
+        sa.Column("checkpoint_root", sa.Text(), nullable=True),
+        sa.Column("checkpoint_at", sa.BigInteger(), nullable=True),
+        sa.Column("contradiction", sa.Text(), nullable=True),
         sa.Column("compared_at", sa.BigInteger(), nullable=True),
         sa.Column("silent_since", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id")
@@ -117,6 +120,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("case_id", "number"),
         sa.UniqueConstraint("position")
     )
+    op.create_table("given",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("first", sa.Integer(), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
+        sa.PrimaryKeyConstraint("id")
+    )
     op.create_table("intents",
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("case_id", sa.Text(), nullable=False),
@@ -160,6 +172,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("joins")
+    op.drop_table("given")
     op.drop_table("intents")
     op.drop_table("outbox")
     op.drop_table("inbox")

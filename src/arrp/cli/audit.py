@@ -1,0 +1,55 @@
+"""`arrp audit`: is the log what was once written, and what did others show us of theirs?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arrp.cli.asking import AsJson, command
+from arrp.cli.desk import ELSEWHERE, Desk, Home
+from arrp.cli.speaking import say, show, show_json, show_table
+from arrp.core.errors import Corrupt
+from arrp.node.config import load_config
+from arrp.node.directory import load_directory
+from arrp.node.files import read_file
+from arrp.node.verify import verify as verify_store
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    home: Annotated[Path, typer.Argument(metavar="HOME", help="Home of the node; it may be running.")]
+    witness: Annotated[list[Path], typer.Option(help="A checkpoint of this node that a peer kept.")] = field(
+        default_factory=list
+    )
+    as_json: AsJson = False
+
+
+@command
+def verify(asked: Verifying) -> None:
+    """Check the log: every leaf, position, checkpoint, signature and number, hashed anew from the rows.
+
+    What a node's own key holder could rewrite shows against checkpoints that peers kept: --witness."""
+    config = load_config(asked.home)
+    witnesses = [read_file(path).decode(errors="replace").strip() for path in asked.witness]
+    found = verify_store(config.store, load_directory(config.directory), config.id, witnesses)
+    if asked.as_json:
+        show_json({"leaves": found.leaves, "checkpoints": found.checkpoints, "problems": list(found.problems)})
+    else:
+        show(f"{found.leaves} leaves, {found.checkpoints} checkpoints, {len(found.problems)} problems")
+    for problem in found.problems:
+        say(problem)
+    if found.problems:
+        raise Corrupt(f"the log of {config.id} is not what was written: keep the store as it is, and see above")
+
+
+@command
+def witnessed(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
+    """The newest checkpoint of each peer that this node keeps: what the peer cannot take back."""
+    rows = Desk(home).get("/checkpoints")
+    if as_json:
+        show_json(rows)
+        return
+    show_table(("peer", "size", "checkpoint"), ((r["peer"], str(r["size"]), r["jws"] or "none") for r in rows))
