@@ -18,7 +18,7 @@ from arrp.core.messages import Checkpoint, ConversationState, Head, Outcome, Rec
 from arrp.core.request import Ask
 from arrp.core.step import Heard, Receipted
 from arrp.node.service import Service, Transaction, expired, retrying
-from arrp.node.store import audit, cases, talk, work
+from arrp.node.store import cases, talk, work
 from arrp.node.store.cases import BODIES
 from arrp.wire.codec import dumps
 from arrp.wire.envelope import VERSION, Enclosed, Reader, Unacceptable, Unpacked, sign, unpack, verify
@@ -36,6 +36,14 @@ class Incoming:
     cause: ArrpError | None
 
 
+class Undone(Exception):
+    """The act was refused; its transaction is undone, and the refusal is to be written."""
+
+    def __init__(self, cause: ArrpError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 class Hearing:
     """The ear of one node."""
 
@@ -47,7 +55,11 @@ class Hearing:
     def parcel(self, data: bytes) -> str:
         """A sealed parcel; the signed receipt for it. Raises Refused, Malformed, Conflict for what takes no number."""
         incoming = self._unpacked(data)
-        return str(retrying(lambda: self._take(incoming)))
+        try:
+            return str(retrying(lambda: self._take(incoming)))
+        except Undone as undone:
+            refused = replace(incoming, cause=undone.cause)
+            return str(retrying(lambda: self._take(refused)))
 
     def _unpacked(self, data: bytes) -> Incoming:
         try:
@@ -73,22 +85,23 @@ class Hearing:
     def _fresh(self, door: Transaction, conversation: talk.Conversation, incoming: Incoming) -> talk.Arrived:
         """R-24: stored, its number taken; then applied, refused, or waiting for its turn."""
         head, heard = incoming.head, incoming.heard
-        if head.number <= conversation.seen or talk.numbered(door.connection, head.sender, head.request or "",
-                                                             head.number):
+        in_turn = head.number == conversation.seen + 1
+        before = head.number <= conversation.seen or (not in_turn and talk.numbered(
+            door.connection, head.sender, head.request or "", head.number) is not None)
+        if before:
             raise Conflict(f"{head.sender} used number {head.number} of {head.request} before", rule="R-26",
                            code="equivocation")
         row = talk.Arrived(head.sender, head.id, head.request or "", head.number, head.act_hash, _digest(head),
                            Outcome.WAITING, None, None, door.now, incoming.data)
-        in_turn = head.number == conversation.seen + 1
         jumps = not in_turn and heard is not None and self._jumps(door, conversation, heard)
         if in_turn or jumps:
-            row = self._apply(door, conversation, row, incoming)
+            row = self._apply_alone(door, conversation, row, incoming)
         talk.take(door.connection, row)
         moved = self._where(door, conversation)
         if jumps and row.outcome == Outcome.APPLIED:
-            talk.note(door.connection, replace(moved, jumped=max(moved.jumped, head.number)))
+            door.note_talk(replace(moved, jumped=max(moved.jumped, head.number)))
         if in_turn:
-            talk.note(door.connection, replace(moved, seen=head.number))
+            door.note_talk(replace(moved, seen=head.number))
             self._drain(door, moved)
         return row
 
@@ -110,7 +123,7 @@ class Hearing:
         is_request = heard is not None and heard.act.kind == "Request"
         case_id = door.case_of(self._key(heard) if heard and is_request else f"request {head.request}")
         door.load(case_id)
-        return talk.begin(door.connection, head.sender, head.request, case_id)
+        return door.begin_talk(head.sender, head.request, case_id)
 
     def _placed(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> talk.Conversation:
         """R-03: a request that was overtaken by a later act moves from the case which that one opened
@@ -123,7 +136,8 @@ class Hearing:
             return conversation
         door.load(target)
         moved = replace(self._where(door, conversation), case_id=target)
-        talk.note(door.connection, moved)
+        door.note_talk(moved)
+        door.flush()
         cases.drop_empty(door.connection, case.id)
         return moved
 
@@ -138,7 +152,7 @@ class Hearing:
 
     def _where(self, door: Transaction, conversation: talk.Conversation) -> talk.Conversation:
         """The row as the step left it: our own words in it have taken numbers meanwhile."""
-        return talk.lock(door.connection, conversation.peer, conversation.request) or conversation
+        return door.talking(conversation.peer, conversation.request) or conversation
 
     def _drain(self, door: Transaction, conversation: talk.Conversation) -> None:
         """The gap closed: apply what waited behind it, in order."""
@@ -150,7 +164,7 @@ class Hearing:
             if row.outcome == Outcome.WAITING:
                 settled = self._apply(door, conversation, row, self._unpacked_again(row))
                 talk.settle(door.connection, settled)
-            talk.note(door.connection, replace(self._where(door, conversation), seen=row.number))
+            door.note_talk(replace(self._where(door, conversation), seen=row.number))
 
     def _unpacked_again(self, row: talk.Arrived) -> Incoming | ArrpError:
         """What waited. Keys may have gone meanwhile: then it is refused in its turn, and stops nobody."""
@@ -161,8 +175,24 @@ class Hearing:
 
     # --- applying ----------------------------------------------------------------------------------------
 
+    def _apply_alone(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived,
+                     incoming: Incoming) -> talk.Arrived:
+        """The one act this transaction is about. A refusal undoes the transaction, and is then written
+        in one of its own: so what is applied, nearly always, costs no savepoint."""
+        heard = incoming.heard
+        if heard is not None and self._is_superseded(conversation, row, heard):
+            return replace(row, outcome=Outcome.SUPERSEDED, waiting=None)
+        if heard is None or incoming.cause is not None:
+            return self._refused(door, conversation, row, _cause(incoming))
+        try:
+            self._do(door, conversation, heard)
+        except ArrpError as error:
+            raise Undone(error) from error
+        return replace(row, outcome=Outcome.APPLIED, waiting=None)
+
     def _apply(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived,
                incoming: Incoming | ArrpError) -> talk.Arrived:
+        """One of several acts in this transaction: a refusal undoes its own part."""
         heard = None if isinstance(incoming, ArrpError) else incoming.heard
         if heard is not None and self._is_superseded(conversation, row, heard):
             return replace(row, outcome=Outcome.SUPERSEDED, waiting=None)
@@ -170,16 +200,18 @@ class Hearing:
             if heard is None:
                 raise _cause(incoming)
             with door.undone_if_refused():
-                self._check(door, heard)
-                conversation = self._placed(door, conversation, heard)
-                self._keep(door, conversation, heard)
-                given = self._heard(door, heard)
-                door.commit(conversation.case_id, given)
-                self._count(door, heard)
+                self._do(door, conversation, heard)
         except ArrpError as error:
-            self._refused(door, self._where(door, conversation), row, error)
-            return replace(row, outcome=Outcome.REFUSED, code=error.code or "refused", reason=str(error), waiting=None)
+            return self._refused(door, self._where(door, conversation), row, error)
         return replace(row, outcome=Outcome.APPLIED, waiting=None)
+
+    def _do(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> None:
+        self._check(door, heard)
+        conversation = self._placed(door, conversation, heard)
+        self._keep(door, conversation, heard)
+        given = self._heard(door, heard)
+        door.commit(conversation.case_id, given)
+        self._count(door, heard)
 
     def _is_superseded(self, conversation: talk.Conversation, row: talk.Arrived, heard: Unpacked) -> bool:
         """R-27: a command overtaken by one that did not wait; the request itself and facts are heard."""
@@ -230,20 +262,21 @@ class Hearing:
             talk.note_asked(door.connection, request=heard.act.request, peer=heard.head.sender, loss=body.loss,
                             mandate=body.mandate_act, key=self._key(heard), claim=body.claim.minor, at=door.now)
 
-    def _refused(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived, error: ArrpError) -> None:
+    def _refused(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived, error: ArrpError
+                 ) -> talk.Arrived:
         """A refusal is written in the case, so that it can be proved."""
         said = Delivered(row.head, row.act_hash, Outcome.REFUSED, error.code, str(error))
         event = Event("ActRefused", self.node.me, door.now, row.request, row.act_hash, said)
         door.write(door.load(conversation.case_id), [event])
+        return replace(row, outcome=Outcome.REFUSED, code=error.code or "refused", reason=str(error), waiting=None)
 
     def _receipt(self, door: Transaction, row: talk.Arrived) -> str:
         """Signed proof that the bytes arrived, with the state as it now is (R-26)."""
-        conversation = talk.lock(door.connection, row.peer, row.request)
-        newest = audit.newest(door.connection)
+        conversation = door.talking(row.peer, row.request)
         receipt = Receipt(
             v=VERSION, sender=self.node.me, to=row.peer, id=row.head, act_hash=row.act_hash, request=row.request,
             number=row.number, outcome=Outcome(row.outcome), seen=conversation.seen if conversation else 0,
-            received_at=row.received_at, code=row.code, reason=row.reason, checkpoint=newest[1] if newest else None,
+            received_at=row.received_at, code=row.code, reason=row.reason, checkpoint=self.service.vouched,
         )
         return sign(receipt, self.node.keys.signing, self.node.keys.signing_id)
 

@@ -31,8 +31,8 @@ from arrp.node.clock import Clock
 from arrp.node.directory import Directory
 from arrp.node.keys import NodeKeys
 from arrp.node.standing import Standing
-from arrp.node.store import cases, talk, work
-from arrp.node.store.engine import Store
+from arrp.node.store import audit, cases, talk, work
+from arrp.node.store.engine import Store, for_update
 from arrp.wire.codec import act_bytes, dumps, read_act
 from arrp.wire.envelope import VERSION, act_hash, check_approval, unb64
 
@@ -65,6 +65,8 @@ class Service:
         self.folds = cases.Folds(node.me)
         self.epoch = 1
         with node.store.writing() as connection:
+            newest = audit.newest(connection)
+            self.vouched = newest[1] if newest else None  # our newest signed checkpoint: every receipt shows it
             self._secret = _account_secret(connection, node)
             for standing in node.standing:
                 talk.keep_act(connection, _kept(standing))
@@ -132,7 +134,7 @@ class Service:
             tally = talk.tally(door.connection, request.peer, key, request.body, door.now)
             mine = request.body.claim.minor  # counted when it came in
             tally = replace(tally, hour=max(0, tally.hour - mine), day=max(0, tally.day - mine))
-            talk.note(door.connection, replace(conversation, case_id=target))
+            door.note_talk(replace(conversation, case_id=target))
             work.joined(door.connection, request_id, self.node.clock.now())
             door.commit(target, Joined(f"join {request_id}", request, answer, loss[1] if loss else None, tally))
 
@@ -157,12 +159,17 @@ class Service:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """One commit. What was folded in it is remembered only once it is durable."""
-        with self.node.store.writing() as connection:
-            door = Transaction(self, connection)
-            yield door
-        for case in door.after.values():
-            self.folds.keep(case)
+        """One transaction, durable when the block has ended."""
+        try:
+            with self.node.store.writing() as connection:
+                door = Transaction(self, connection)
+                yield door
+                door.flush()
+                for case in door.after.values():
+                    self.folds.keep(case)  # others may write in the same commit: they go on from here
+        except DBAPIError:
+            self.folds.forget_all()
+            raise
         if door.after:
             self.node.wake()
 
@@ -174,6 +181,9 @@ class Transaction:
         self.service, self.node, self.connection = service, service.node, connection
         self.now = service.node.clock.now()
         self.after: dict[str, Case] = {}
+        self._before: dict[str, Case] = {}
+        self._talks: dict[tuple[str, str], talk.Conversation] = {}
+        self._moved: set[tuple[str, str]] = set()
 
     def case_of(self, key: str) -> str:
         """The case with that key, opened when there is none."""
@@ -191,14 +201,39 @@ class Transaction:
 
     def conversation(self, peer: str, request: str) -> talk.Conversation | None:
         """Its locked row. The case is locked first, as everywhere: nobody waits in a ring (F06)."""
+        if not for_update(self.connection):
+            return self.talking(peer, request)
         found = talk.find(self.connection, peer, request)
         while found is not None:
             self.load(found.case_id)
-            locked = talk.lock(self.connection, peer, request)
+            locked = self.talking(peer, request)
             if locked is None or locked.case_id == found.case_id:
                 return locked
             found = locked  # it joined another case while we waited
         return None
+
+    def talking(self, peer: str, request: str) -> talk.Conversation | None:
+        """A conversation as this transaction leaves it; locked when it is first asked for."""
+        if (peer, request) not in self._talks:
+            found = talk.lock(self.connection, peer, request)
+            if found is None:
+                return None
+            self._talks[peer, request] = found
+        return self._talks[peer, request]
+
+    def begin_talk(self, peer: str, request: str, case_id: str) -> talk.Conversation:
+        self._talks[peer, request] = talk.begin(self.connection, peer, request, case_id)
+        return self._talks[peer, request]
+
+    def note_talk(self, changed: talk.Conversation) -> None:
+        """Numbers move several times in one transaction; what is written is where they end."""
+        self._talks[changed.peer, changed.request] = changed
+        self._moved.add((changed.peer, changed.request))
+
+    def flush(self) -> None:
+        for key in sorted(self._moved):
+            talk.note(self.connection, self._talks[key])
+        self._moved.clear()
 
     def said_before(self, id: str, mark: str) -> tuple[str, list[Event]] | None:
         """What followed when the same was said the first time. Raises Conflict for other words under that id."""
@@ -213,17 +248,21 @@ class Transaction:
     @contextmanager
     def undone_if_refused(self) -> Iterator[None]:
         """A savepoint: what a refused act had begun to write is not there afterwards."""
-        before = dict(self.after)
+        before, talks, moved = dict(self.after), dict(self._talks), set(self._moved)
         with self.connection.begin_nested() as savepoint:
             try:
                 yield
             except ArrpError:
                 savepoint.rollback()
-                self.after = before
+                self.after, self._talks, self._moved = before, talks, moved
                 raise
 
     def load(self, case_id: str) -> Case:
-        return self.after.get(case_id) or self.service.folds.lock(self.connection, case_id)
+        if case_id not in self.after:
+            if case_id not in self._before:
+                self._before[case_id] = self.service.folds.lock(self.connection, case_id)
+            return self._before[case_id]
+        return self.after[case_id]
 
     def commit(self, case_id: str, given: Given) -> list[Event]:
         """`step`, and everything that follows from its events, in this transaction."""
@@ -291,9 +330,7 @@ class Transaction:
 
     def _queue(self, case_id: str, event: Event, kept: talk.KeptAct) -> None:
         request = event.request or ""
-        spoken = talk.lock(self.connection, event.to, request)
-        if spoken is None:
-            spoken = talk.begin(self.connection, event.to, request, case_id)
+        spoken = self.talking(event.to, request) or self.begin_talk(event.to, request, case_id)
         spoken = replace(spoken, sent=spoken.sent + 1)
         urgency = Urgency.ROUTINE if event.kind in ROUTINE else Urgency.URGENT
         row = KINDS[event.kind]
@@ -304,7 +341,7 @@ class Transaction:
             mandate=event.body.mandate_act if event.kind == "Request" else None,
         )
         attached = (event.body.mandate_act, event.body.loss_act) if event.kind == "Request" else ()
-        talk.note(self.connection, spoken)
+        self.note_talk(spoken)
         talk.put(
             self.connection,
             talk.Unreceipted(0, event.to, request, spoken.sent, kept.act_hash, event.kind, urgency, dumps(head),

@@ -155,15 +155,19 @@ class Worker:
         with self.node.store.reading() as connection:
             if audit.unplaced(connection) == 0:
                 return
+        jws = None
         with self.node.store.writing() as connection:
             if work.lease(connection, "sequencer", self.owner, now, now + SEQUENCER_LEASE):
-                self._place(connection)
+                jws = self._place(connection)
+        if jws is not None:
+            self.service.vouched = jws  # only what is durable is shown to others
 
-    def _place(self, connection: Connection) -> None:
+    def _place(self, connection: Connection) -> str | None:
         """Positions for what was committed, and a signed checkpoint over it (I8)."""
         frontier = audit.sequence(connection, SEQUENCE_BATCH)
         if frontier is None:
-            return
+            return None
         checkpoint = Checkpoint(self.node.me, frontier.size, frontier.root().hex(), self.node.clock.now())
         jws = sign(checkpoint, self.node.keys.signing, self.node.keys.signing_id)
         audit.keep(connection, checkpoint.size, checkpoint.root, checkpoint.at, jws)
+        return jws

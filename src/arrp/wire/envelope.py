@@ -18,6 +18,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NoReturn, TypeVar
 
@@ -256,8 +257,20 @@ def _salt(salt: bytes) -> bytes:
 def sign(value: Head | Receipt | Checkpoint | StateExchange, key: Ed25519PrivateKey, kid: str) -> str:
     """The value as a flattened JWS in JSON."""
     protected = {"alg": _ALGORITHM, "kid": kid, "typ": _TYPES[type(value)]}
-    signed = jose.serialize_json({"protected": protected}, dumps(value), OKPKey.import_key(key), registry=_REGISTRY)
+    jwk = _private_jwk(key.private_bytes_raw())
+    signed = jose.serialize_json({"protected": protected}, dumps(value), jwk, registry=_REGISTRY)
     return dumps(_Jws(signed["payload"], signed["protected"], signed["signature"])).decode()
+
+
+# Keys as joserfc wants them: making one costs more than a signature, and a node sees the same few again.
+@lru_cache(maxsize=64)
+def _private_jwk(raw: bytes) -> OKPKey:
+    return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(raw))
+
+
+@lru_cache(maxsize=4096)
+def _public_jwk(raw: bytes) -> OKPKey:
+    return OKPKey.import_key(Ed25519PublicKey.from_public_bytes(raw))
 
 
 def verify(cls: type[T], jws: str | bytes, key_of: KeyOf) -> T:
@@ -329,7 +342,7 @@ def _check_signature(parts: _Jws, key: Ed25519PublicKey) -> None:
     flattened: Any = {"payload": parts.payload, "protected": parts.protected, "signature": parts.signature}
     _canonical(parts.signature)
     try:
-        jose.deserialize_json(flattened, OKPKey.import_key(key), registry=_REGISTRY)
+        jose.deserialize_json(flattened, _public_jwk(key.public_bytes_raw()), registry=_REGISTRY)
     except BadSignatureError:
         _refuse("the signature does not fit: changed on its way, or signed with another key", Problem.BAD_SIGNATURE)
     except JoseError as error:

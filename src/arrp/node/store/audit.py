@@ -17,6 +17,7 @@ from arrp.node.store.work import remember, remembered
 from arrp.wire.audit import Frontier
 
 _FRONTIER = "frontier"
+_NEWEST = select(checkpoints.c.size, checkpoints.c.jws).order_by(checkpoints.c.size.desc()).limit(1)
 
 
 def sequence(connection: Connection, most: int) -> Frontier | None:
@@ -58,7 +59,5 @@ def keep(connection: Connection, size: int, root: str, at: datetime, jws: str) -
 
 def newest(connection: Connection) -> tuple[int, str] | None:
     """(size, signed checkpoint) of the largest tree this node vouched for."""
-    row = connection.execute(
-        select(checkpoints.c.size, checkpoints.c.jws).order_by(checkpoints.c.size.desc()).limit(1)
-    ).first()
+    row = connection.execute(_NEWEST).first()
     return (row.size, row.jws) if row else None

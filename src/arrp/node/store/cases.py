@@ -12,9 +12,13 @@ from arrp.core.case import Case, fold
 from arrp.core.errors import NotFound
 from arrp.core.events import KINDS, Event
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import cases, events, given
+from arrp.node.store.tables import cases, events, given, of
 from arrp.wire.audit import leaf_hash_erased, private_digest
 from arrp.wire.codec import halves, joined
+
+_VERSION = select(cases.c.version).where(of(cases.c.id))
+_LOCK = _VERSION.with_for_update()
+_APPEND, _NOTE = insert(events), update(cases).where(of(cases.c.id))
 
 BODIES = {kind: row.body for kind, row in KINDS.items()}
 
@@ -40,14 +44,13 @@ class Folds:
 
     def lock(self, connection: Connection, id: str) -> Case:
         """The case, its row locked until the transaction ends. Raises NotFound."""
-        query = select(cases.c.version).where(cases.c.id == id)
-        version = connection.execute(query.with_for_update() if for_update(connection) else query).scalar()
+        version = connection.execute(_LOCK if for_update(connection) else _VERSION, {"of_id": id}).scalar()
         if version is None:
             raise NotFound(f"there is no case {id} on this node")
         return self._at(connection, id, version)
 
     def read(self, connection: Connection, id: str) -> Case:
-        version = connection.execute(select(cases.c.version).where(cases.c.id == id)).scalar()
+        version = connection.execute(_VERSION, {"of_id": id}).scalar()
         if version is None:
             raise NotFound(f"there is no case {id} on this node")
         return self._at(connection, id, version)
@@ -56,8 +59,12 @@ class Folds:
         known = self._known.get(id)
         return known if known is not None and known.version == version else fold(self.me, id, log_of(connection, id))
 
+    def forget_all(self) -> None:
+        """A commit failed: what was folded in it is not in the log."""
+        self._known.clear()
+
     def keep(self, case: Case) -> None:
-        """Called after the commit: what was folded may be used again."""
+        """What was folded may be used again, by whoever finds this version in the store."""
         if len(self._known) >= self.most:
             self._known.pop(next(iter(self._known)))
         self._known[case.id] = case
@@ -101,7 +108,7 @@ def append(connection: Connection, case: Case, said: Sequence[Event], salts: Seq
             "lasting": lasting, "private": private, "salt": salt, "private_digest": digest,
             "leaf": leaf_hash_erased(lasting, digest),
         })
-    connection.execute(insert(events), rows)
+    connection.execute(_APPEND, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +134,8 @@ def note_given(connection: Connection, said: GivenBefore) -> None:
 
 def note_state(connection: Connection, case: Case, due_at: datetime | None) -> None:
     """What the list of cases and the timers read."""
-    connection.execute(
-        update(cases).where(cases.c.id == case.id)
-        .values(version=case.version, state=case.state, title=case.title, due_at=due_at)
-    )
+    changes = {"version": case.version, "state": case.state, "title": case.title, "due_at": due_at}
+    connection.execute(_NOTE, {"of_id": case.id, **changes})
 
 
 def listed(connection: Connection) -> list[Row]:

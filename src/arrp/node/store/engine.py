@@ -26,7 +26,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite(url) if self.is_sqlite else create_engine(url, pool_size=16, max_overflow=16)
-        self._lock = threading.Lock()
+        self._batch = Batch(self.engine) if self.is_sqlite else None
         if self.is_sqlite:
             self._check()
         migrate(self.engine)
@@ -34,11 +34,8 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that commits when the block ends, with full fsync, and not otherwise."""
-        if not self.is_sqlite:
-            with self.engine.begin() as connection:
-                yield connection
-            return
-        with self._lock, self.engine.begin() as connection:
+        begun = self.engine.begin() if self._batch is None else self._batch.part()
+        with begun as connection:
             yield connection
 
     @contextmanager
@@ -59,6 +56,80 @@ class Store:
             raise Corrupt(f"{self.engine.url.database} cannot be read: {error.orig}. Restore a backup.") from error
         if said != "ok":
             raise Corrupt(f"{self.engine.url.database} is damaged: {said}. Restore a backup.")
+
+
+class Batch:
+    """SQLite has one writer, and a commit waits for the disk: so whoever writes while others wait leaves
+    the commit to the last of them. Each part has a savepoint of its own, and nobody goes on before the
+    commit that holds his part is durable; when it fails, it fails for all of them."""
+
+    MOST = 32  # parts of one commit: how much work a failing disk may undo
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writing, self._counting = threading.Lock(), threading.Lock()
+        self._waiting = 0
+        self._open: _Commit | None = None
+
+    @contextmanager
+    def part(self) -> Iterator[Connection]:
+        with self._counting:
+            self._waiting += 1
+        with self._writing:
+            with self._counting:
+                self._waiting -= 1
+            commit = self._open = self._open or _Commit(self._engine.connect())
+            try:
+                with commit.savepoint():
+                    yield commit.connection
+            finally:
+                if commit.broken or commit.parts >= self.MOST or not self._waiting:
+                    self._open = None
+                    commit.finish()
+        commit.wait()
+
+
+class _Commit:
+    """One commit and the parts that are in it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection, self.parts, self.broken = connection, 0, False
+        self._transaction = connection.begin()
+        self._done = threading.Event()
+        self._error: BaseException | None = None
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self.parts += 1
+        self.connection.exec_driver_sql("SAVEPOINT part")
+        try:
+            yield
+        except Exception:
+            self.connection.exec_driver_sql("ROLLBACK TO part")
+            raise
+        except BaseException as error:  # the process is ending: nothing of this commit is kept
+            self.broken, self._error = True, error
+            raise
+        self.connection.exec_driver_sql("RELEASE part")
+
+    def finish(self) -> None:
+        try:
+            if self.broken:
+                self._transaction.rollback()
+            else:
+                self._transaction.commit()
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            self.connection.close()
+            self._done.set()
+
+    def wait(self) -> None:
+        """Until the commit is durable. Raises what made it fail."""
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
 
 
 def for_update(connection: Connection) -> bool:

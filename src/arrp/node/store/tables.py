@@ -8,11 +8,13 @@ position per leaf, one effect per intent.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     Dialect,
     ForeignKey,
     Index,
@@ -23,6 +25,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
+    bindparam,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -208,3 +212,9 @@ leases = Table(
     Column("owner", Text, nullable=False),
     Column("until", Instant, nullable=False),
 )
+
+
+def of(*columns: Column[Any]) -> ColumnElement[bool]:
+    """Where each column is the parameter `of_<name>`. Statements on the way of every message are built
+    once, when the module is read: building one takes longer than running it."""
+    return and_(*(column == bindparam(f"of_{column.name}", type_=column.type) for column in columns))

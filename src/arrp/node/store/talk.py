@@ -7,7 +7,7 @@ a number is taken, so numbers are dense and in commit order.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from arrp.core.messages import Approval, Outcome, Receipt
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import acts, asked, conversations, inbox, outbox, peers
+from arrp.node.store.tables import acts, asked, conversations, inbox, of, outbox, peers
 from arrp.wire.codec import dumps, loads
 
 # What never waits for a lower number (R-27).
@@ -105,38 +105,39 @@ class Arrived:
 # --- conversations -----------------------------------------------------------------------------------
 
 
+_ABOUT = of(conversations.c.peer, conversations.c.request)
+_FIND = select(conversations).where(_ABOUT)
+_LOCK = _FIND.with_for_update()
+_CASE_OF = select(conversations.c.case_id).where(of(conversations.c.request))
+_BEGIN, _NOTE = insert(conversations), update(conversations).where(_ABOUT)
+
+
 def lock(connection: Connection, peer: str, request: str) -> Conversation | None:
-    query = select(conversations).where(conversations.c.peer == peer, conversations.c.request == request)
-    row = connection.execute(query.with_for_update() if for_update(connection) else query).first()
+    query = _LOCK if for_update(connection) else _FIND
+    row = connection.execute(query, {"of_peer": peer, "of_request": request}).first()
     return Conversation(*row) if row else None
 
 
 def find(connection: Connection, peer: str, request: str) -> Conversation | None:
     """As `lock`, without the lock: to learn which case is to be locked first."""
-    query = select(conversations).where(conversations.c.peer == peer, conversations.c.request == request)
-    row = connection.execute(query).first()
+    row = connection.execute(_FIND, {"of_peer": peer, "of_request": request}).first()
     return Conversation(*row) if row else None
 
 
 def case_of(connection: Connection, request: str) -> str | None:
     """The case that has a conversation about the request."""
-    return connection.execute(select(conversations.c.case_id).where(conversations.c.request == request)).scalar()
+    return connection.execute(_CASE_OF, {"of_request": request}).scalar()
 
 
 def begin(connection: Connection, peer: str, request: str, case_id: str) -> Conversation:
     fresh = Conversation(peer, request, case_id, 0, 0, 0)
-    connection.execute(
-        insert(conversations).values(peer=peer, request=request, case_id=case_id, sent=0, seen=0, jumped=0)
-    )
+    connection.execute(_BEGIN, asdict(fresh))
     return fresh
 
 
 def note(connection: Connection, talk: Conversation) -> None:
-    connection.execute(
-        update(conversations)
-        .where(conversations.c.peer == talk.peer, conversations.c.request == talk.request)
-        .values(case_id=talk.case_id, sent=talk.sent, seen=talk.seen, jumped=talk.jumped)
-    )
+    changes = {"case_id": talk.case_id, "sent": talk.sent, "seen": talk.seen, "jumped": talk.jumped}
+    connection.execute(_NOTE, {"of_peer": talk.peer, "of_request": talk.request, **changes})
 
 
 def with_peer(connection: Connection, peer: str) -> list[Conversation]:
@@ -147,18 +148,24 @@ def with_peer(connection: Connection, peer: str) -> list[Conversation]:
 # --- acts ----------------------------------------------------------------------------------------------
 
 
+_SAME_ACT = select(acts.c.act_hash).where(of(acts.c.act_hash) | of(acts.c.by, acts.c.act))
+_KEEP_ACT = insert(acts)
+_ACT = select(acts).where(of(acts.c.act_hash))
+_OWN_ACT = select(acts).where(of(acts.c.by, acts.c.act))
+
+
 def keep_act(connection: Connection, act: KeptAct) -> None:
     """Keep the bytes of an act. One that is already kept stays as it is: its hash names its content.
     Raises Conflict when its author gave the same id to another act."""
-    same = (acts.c.act_hash == act.act_hash) | ((acts.c.by == act.by) & (acts.c.act == act.act))
-    for kept in connection.execute(select(acts.c.act_hash).where(same)).scalars():
+    same = {"of_act_hash": act.act_hash, "of_by": act.by, "of_act": act.act}
+    for kept in connection.execute(_SAME_ACT, same).scalars():
         if kept != act.act_hash:
             raise Conflict(f"{act.by} said act {act.act} before, with other content", rule="R-24", code="equivocation")
         return
-    connection.execute(
-        insert(acts).values(act_hash=act.act_hash, act=act.act, by=act.by, kind=act.kind, case_id=act.case_id,
-                            bytes=act.data, salt=act.salt, approvals=dumps(_Approvals(act.approvals)))
-    )
+    connection.execute(_KEEP_ACT, {
+        "act_hash": act.act_hash, "act": act.act, "by": act.by, "kind": act.kind, "case_id": act.case_id,
+        "bytes": act.data, "salt": act.salt, "approvals": dumps(_Approvals(act.approvals)),
+    })
 
 
 def approved(connection: Connection, act_hash: str, approval: Approval) -> None:
@@ -170,15 +177,14 @@ def approved(connection: Connection, act_hash: str, approval: Approval) -> None:
 
 
 def act(connection: Connection, act_hash: str) -> KeptAct | None:
-    return _act(connection, acts.c.act_hash == act_hash)
+    return _act(connection.execute(_ACT, {"of_act_hash": act_hash}).first())
 
 
 def own_act(connection: Connection, me: str, act_id: str) -> KeptAct | None:
-    return _act(connection, and_(acts.c.by == me, acts.c.act == act_id))
+    return _act(connection.execute(_OWN_ACT, {"of_by": me, "of_act": act_id}).first())
 
 
-def _act(connection: Connection, which: ColumnElement[bool]) -> KeptAct | None:
-    row = connection.execute(select(acts).where(which)).first()
+def _act(row: Any) -> KeptAct | None:
     if row is None:
         return None
     said = loads(_Approvals, row.approvals).approvals
@@ -198,15 +204,16 @@ def erase_acts(connection: Connection, case_id: str) -> None:
 # --- outbox ----------------------------------------------------------------------------------------------
 
 
+_PUT = insert(outbox)
+
+
 def put(connection: Connection, row: Unreceipted, due_at: datetime) -> None:
     """An act is to leave: it is sent until it is receipted."""
-    connection.execute(
-        insert(outbox).values(
-            peer=row.peer, request=row.request, number=row.number, act_hash=row.act_hash, kind=row.kind,
-            urgency=row.urgency, head=row.head, attached=dumps(_Hashes(row.attached)), state="queued", due_at=due_at,
-            tries=0,
-        )
-    )
+    connection.execute(_PUT, {
+        "peer": row.peer, "request": row.request, "number": row.number, "act_hash": row.act_hash, "kind": row.kind,
+        "urgency": row.urgency, "head": row.head, "attached": dumps(_Hashes(row.attached)), "state": "queued",
+        "due_at": due_at, "tries": 0,
+    })
 
 
 _OUT = (outbox.c.id, outbox.c.peer, outbox.c.request, outbox.c.number, outbox.c.act_hash, outbox.c.kind,
@@ -262,24 +269,22 @@ def retry(connection: Connection, id: int, due_at: datetime) -> None:
     connection.execute(update(outbox).where(outbox.c.id == id, outbox.c.state == "queued").values(due_at=due_at))
 
 
+_NUMBER_SENT = of(outbox.c.peer, outbox.c.request, outbox.c.number)
+_SENT = select(outbox.c.act_hash, outbox.c.state, outbox.c.receipt.is_not(None).label("before")).where(_NUMBER_SENT)
+_RECEIPTED = update(outbox).where(_NUMBER_SENT)
+
+
 def sent(connection: Connection, peer: str, request: str, number: int) -> Sent | None:
     """What we said under that number."""
-    row = connection.execute(
-        select(outbox.c.act_hash, outbox.c.state, outbox.c.receipt.is_not(None).label("before"))
-        .where(outbox.c.peer == peer, outbox.c.request == request, outbox.c.number == number)
-    ).first()
+    row = connection.execute(_SENT, {"of_peer": peer, "of_request": request, "of_number": number}).first()
     return Sent(row.act_hash, row.state == "queued", row.before) if row else None
 
 
 def receipted(connection: Connection, receipt: Receipt, jws: str) -> None:
     """Any receipt ends resending."""
     state = "refused" if receipt.outcome is Outcome.REFUSED else "receipted"
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.peer == receipt.sender, outbox.c.request == receipt.request,
-               outbox.c.number == receipt.number)
-        .values(state=state, receipt=jws)
-    )
+    which = {"of_peer": receipt.sender, "of_request": receipt.request, "of_number": receipt.number}
+    connection.execute(_RECEIPTED, {**which, "state": state, "receipt": jws})
 
 
 def reopen(connection: Connection, peer: str, request: str, after: int, now: datetime) -> int:
@@ -310,19 +315,18 @@ def undelivered(connection: Connection, requests: Iterable[str]) -> int:
 # --- inbox ------------------------------------------------------------------------------------------------
 
 
+_BY_HEAD = select(inbox).where(of(inbox.c.peer, inbox.c.head))
+_BY_NUMBER = select(inbox).where(of(inbox.c.peer, inbox.c.request, inbox.c.number))
+_TAKE = insert(inbox)
+
+
 def arrived(connection: Connection, peer: str, head: str) -> Arrived | None:
-    row = connection.execute(select(inbox).where(inbox.c.peer == peer, inbox.c.head == head)).first()
+    row = connection.execute(_BY_HEAD, {"of_peer": peer, "of_head": head}).first()
     return Arrived(*row) if row else None
 
 
 def take(connection: Connection, row: Arrived) -> None:
-    connection.execute(
-        insert(inbox).values(
-            peer=row.peer, head=row.head, request=row.request, number=row.number, act_hash=row.act_hash,
-            digest=row.digest, outcome=row.outcome, code=row.code, reason=row.reason, received_at=row.received_at,
-            waiting=row.waiting,
-        )
-    )
+    connection.execute(_TAKE, asdict(row))
 
 
 def settle(connection: Connection, row: Arrived) -> None:
@@ -334,9 +338,7 @@ def settle(connection: Connection, row: Arrived) -> None:
 
 
 def numbered(connection: Connection, peer: str, request: str, number: int) -> Arrived | None:
-    row = connection.execute(
-        select(inbox).where(inbox.c.peer == peer, inbox.c.request == request, inbox.c.number == number)
-    ).first()
+    row = connection.execute(_BY_NUMBER, {"of_peer": peer, "of_request": request, "of_number": number}).first()
     return Arrived(*row) if row else None
 
 
