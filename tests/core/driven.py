@@ -19,7 +19,7 @@ from arrp.core.errors import ArrpError
 from arrp.core.events import KINDS, Event, Intent, Verb
 from arrp.core.protocol import next_due, step
 from arrp.core.request import Asked, Request
-from arrp.core.step import Command, Heard, Receipted, Tick
+from arrp.core.step import Command, Heard, Receipted, Tick, digest
 from arrp.core.sums import money, total
 from tests.stories.plain import Core, Node, World
 
@@ -131,6 +131,11 @@ class Driven(World):
             self.deliver(lanes[0])
         raise Broken(f"they never stop talking: {[(lane, self.lanes[lane][0]) for lane in self.busy()]}")
 
+    def deliver_core(self) -> None:
+        """Only what cores answer is heard: the peers are cut off."""
+        while lanes := [lane for lane in self.busy() if lane[0] == "CoreAnswer"]:
+            self.deliver(lanes[0])
+
     # --- time ---
 
     def dues(self) -> list[tuple[datetime, str, str]]:
@@ -184,6 +189,7 @@ class Driven(World):
         node = self.nodes[node_id]
         before = node.case(key)
         events = step(before, given, self.now, node.rules)
+        self.check_pins(node, before, events)
         if isinstance(given, Command):
             assert given.officer
         for event in events:
@@ -218,6 +224,20 @@ class Driven(World):
         if total(case) is not None and not money(case).adds_up():
             raise Broken(f"I21 {event.kind}: {money(case)} is not the loss")
 
+    def check_pins(self, node: Node, before: Any, events: list[Event]) -> None:
+        """I17: what a hold had pinned when an outgoing transfer was booked did not leave with it."""
+        core = node.core
+        for event in events if core is not None else ():
+            old = before.books.get(event.request) if event.kind == "Booked" else None
+            if old is None or not old.is_read:
+                continue
+            sequences = {digest(event.request, "leg", t.ref, str(t.sequence)): t.sequence
+                         for transfers in core.accounts.values() for t in transfers if not t.incoming}
+            for part in event.body.book.spent:
+                then = [block.coins for block in old.blocks if block.since < sequences.get(part.leg, 0)]
+                if any((coins & part.coins).count for coins in then):
+                    raise Broken(f"I17 {part} left although {old.blocks} pinned it")
+
     def check_released(self, node: Node, key: str, request: str) -> None:
         """I9: what a released hold had in the core is another hold's now, or free."""
         case = node.cases[key]
@@ -250,7 +270,8 @@ class Driven(World):
             if (book.pins - book.coins).count:
                 raise Broken(f"I1 {book} pins coins that are not traced to it")
         blocked = sum(book.blocked for book in books)
-        if books and blocked > core.booked(key):
+        unheard = any(intent.verb is Verb.GIVE_BACK for intent in case.intents.values())
+        if books and blocked > core.booked(key) and not unheard:
             raise Broken(f"I1 {blocked} is held, {core.booked(key)} is booked")
         self.check_credits(case)
 
@@ -293,6 +314,10 @@ class Driven(World):
             raise Broken(f"I2 nobody signed for {hold}")
         if hold.state in ("provisional", "confirmed") and hold.deadline is not None and hold.deadline <= self.now:
             raise Broken(f"I6 {hold} is past its deadline at {self.now}")
+        kept = hold.kept.minor if hold.kept is not None else 0
+        old = hold.placed_at is not None and self.now >= hold.placed_at + timedelta(minutes=60)
+        if hold.state in ("provisional", "confirmed") and old and hold.wanted.minor > kept:
+            raise Broken(f"I1 nobody kept {hold.wanted.minor - kept} of {hold}, and it is held after an hour")
         book = case.books.get(request.id)
         read = hold.in_force and hold.amount == hold.wanted and book is not None and book.is_read
         if read and book.pins.count < hold.amount.minor and not case.intents:

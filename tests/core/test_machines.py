@@ -161,6 +161,13 @@ class Scenes(RuleBasedStateMachine):
     def accept(self, who: int, place: int, hours: int) -> None:
         self.decide(who, place, True, hours)
 
+    @rule(hours=st.integers(1, 100))
+    def accept_all(self, hours: int) -> None:
+        for node in set(self.deciding.values()):
+            said = Decide(True, None, BASIS, self.world.now + timedelta(hours=hours))
+            for request in self.requests(node, "requested"):
+                self.world.wish(node, "decide", said, request.id, by=SIGNERS[node])
+
     @rule(who=PLACE, place=PLACE, accepted=st.booleans(), hours=st.integers(1, 100))
     def decide(self, who: int, place: int, accepted: bool, hours: int) -> None:
         _, node = self.decider(who)
@@ -318,7 +325,7 @@ class OneLoss(Scenes):
         self.world.report("NCB-ES", *made)
         self.outflow(0, spent, spent == 1)
         for place in range(first):
-            self.ask(0, place % 2, 1, 900)
+            self.ask(0, place % 2, 1 if place < 2 else 3, 900)  # the third asks at another place as well
 
 
 EFFORT = settings(

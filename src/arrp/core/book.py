@@ -79,6 +79,7 @@ class Book:
     def with_block(self, ref: str, amount: int, coins: Coins, at: int) -> Book:
         """The same book from booking sequence `at` on: `ref` at `amount`, pinning `coins`; zero drops it."""
         old = self.block(ref)
+        at = max(at, old.since)  # answers may come in another order than they were given
         ended = (Pin(old.coins, old.since, at, ref),) if old.coins.count and old.coins != coins else ()
         since = old.since if old.coins == coins and old.amount else at
         others = tuple(block for block in self.blocks if block.ref != ref)

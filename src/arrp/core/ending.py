@@ -172,6 +172,13 @@ def take_over(step: Step, ended: Request) -> None:
             _hand_on(step, ended, other, coins)
 
 
+def raised_to(request: Request, hold: Hold, minor: int) -> Hold:
+    """R-46: the same hold, larger; what the requester keeps of it is still its last Keep."""
+    held = Amount(minor, hold.amount.asset)
+    kept = min(request.keep, held) if request.keep is not None else hold.kept
+    return hold.moved("HoldRaised", amount=held, wanted=held, claim=claim_of(request, minor), kept=kept)
+
+
 def _certain(step: Step, request: str) -> Coins:
     """Coins that stay blocked whatever the core still answers: it lets the highest-numbered go first."""
     spans: list[tuple[int, int]] = []
@@ -193,8 +200,7 @@ def _hand_on(step: Step, ended: Request, other: Request, coins: Coins) -> None:
         started = starting(step, other, empty(step, other), coins.count)
         state_hold(step, other, "HoldPlaced", started, "TAKEN_OVER")
     else:
-        held = Amount(book.blocked, other.hold.amount.asset)
-        raised = other.hold.moved("HoldRaised", amount=held, wanted=held, claim=claim_of(other, held.minor))
+        raised = raised_to(other, other.hold, book.blocked)
         state_hold(step, other, "HoldRaised", raised, "TAKEN_OVER")
     confirm(step, step.case.request(other.id))
     extend_blocks(step, step.case.request(other.id), core_until(step, other))
@@ -204,9 +210,10 @@ def _move_blocks(mine: Book, book: Book, coins: Coins) -> tuple[Book, Book]:
     """Pinned coins change hands on paper; the core's blocks stay as they are."""
     for block in mine.blocks:
         moving, has = block.coins & coins, book.block(block.ref)
+        at = max(mine.as_of, block.since, has.since)  # from one pin to the next without a gap
         if moving.count:
-            mine = mine.with_block(block.ref, block.amount - moving.count, block.coins - moving, mine.as_of)
-            book = book.with_block(block.ref, has.amount + moving.count, has.coins | moving, mine.as_of)
+            mine = mine.with_block(block.ref, block.amount - moving.count, block.coins - moving, at)
+            book = book.with_block(block.ref, has.amount + moving.count, has.coins | moving, at)
     return mine, book
 
 

@@ -110,9 +110,7 @@ class Hold:
         """The holder's one timer: the earliest live clock (R-42)."""
         if self.state == "secured":
             return self.review_at
-        if self.state == "confirmed":
-            return self.until
-        if self.state != "provisional":
+        if self.state not in ("provisional", "confirmed"):
             return None
         return earliest(None if self.is_kept else self.keep_by, None if self.decided else self.decide_by, self.until)
 

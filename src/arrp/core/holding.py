@@ -11,7 +11,7 @@ from dataclasses import replace
 from arrp.core.answers import AccountStatus, Cannot, Found, Gone, Held, Landed, Stopped, Why
 from arrp.core.book import Book
 from arrp.core.coins import Coins
-from arrp.core.ending import confirm, end, unblock
+from arrp.core.ending import confirm, end, raised_to, unblock
 from arrp.core.events import KINDS, Answered, HoldStated, Intent, Located, RequestJoined, Verb
 from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
@@ -22,7 +22,6 @@ from arrp.core.starting import block_of, core_until, may_hold, not_at_once, prot
 from arrp.core.stating import (
     account_of,
     book_of,
-    claim_of,
     finish,
     others_pins,
     refuse,
@@ -163,9 +162,8 @@ def placed(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> N
         stated = replace(starting(step, request, hold, answer.amount), reference=answer.reference)
         state_hold(step, request, "HoldPlaced", stated)
     elif hold.in_force:
-        held = Amount(book_of(step, request.id).blocked, hold.amount.asset)
-        raised = replace(hold, amount=held, wanted=held, claim=claim_of(request, held.minor))
-        state_hold(step, request, "HoldRaised", raised.moved("HoldRaised"))
+        blocked = book_of(step, request.id).blocked
+        state_hold(step, request, "HoldRaised", raised_to(request, hold, blocked))
     _begun(step, step.case.request(request.id))
     if request.id in step.case.located:
         find(step, request)  # what left between the first look and the core's answer is a leg

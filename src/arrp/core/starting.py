@@ -95,7 +95,7 @@ def may_hold(step: Step, request: Request) -> bool:
     if request.body.ask not in (Ask.HOLD, Ask.STOP) or not request.is_open:
         return False
     if request.answer == "accepted":
-        return True
+        return request.until is None or step.now < request.until
     power = step.rules.own_power()
     if power is None or f"decide {request.id}" in step.case.escalated:
         return False
