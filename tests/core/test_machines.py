@@ -230,7 +230,7 @@ class Scenes(RuleBasedStateMachine):
         if decided:
             said = Decide(True, None, BASIS, self.world.now + timedelta(hours=60))
             self.world.wish(decider, "decide", said, request, by=SIGNERS[decider])
-        self.world.wish(node, "payee", NamePayee("00" * 16, "DEBTOR", None, False, ES, "Victim"), request,
+        self.world.wish(node, "payee", NamePayee("DEBTOR", None, False, "00" * 16, ES, "Victim"), request,
                         by=SIGNERS[node])
         wanted = asked.terms.held + asked.terms.returned if all_of_it else minor
         self.world.wish(decider, "return", Return(eur(wanted), "consent", PAPER), request, by=SIGNERS[decider])

@@ -111,7 +111,7 @@ def test_half_moved_on_to_a_third_country(world: World) -> None:
     mine = world.nodes["NCB-ES"].case("loss")
     assert money(mine).terms == {"held": amount("100000.00 EUR").minor}
     for holder, id in (("BANK-PT", only(world, "BANK-PT").id), ("VASP-LT", onward)):
-        payee = NamePayee("00" * 16, "DEBTOR", None, False, ES, "Victim Ltd")
+        payee = NamePayee("DEBTOR", None, False, "00" * 16, ES, "Victim Ltd")
         world.officer("NCB-ES", "payee", payee, request if holder == "BANK-PT" else id, by=("Ana", "Ben"))
     world.officer("NCB-PT", "return", CONSENT, request, by=("Rui", "Zoe"))
     back = Return(amount("38000.00 EUR"), "consent", CONSENT.document)
@@ -274,7 +274,7 @@ def test_wrong_report_withdrawn(world: World) -> None:
 
 
 USDT = "eip155:1/erc20:0xdac17f958d2ee523a2206206994597c13d831ec7"
-DEBTOR = NamePayee("00" * 16, "DEBTOR", None, False, ES, "Victim Ltd")
+DEBTOR = NamePayee("DEBTOR", None, False, "00" * 16, ES, "Victim Ltd")
 ORDER = Document("cd" * 32, "order", "application/pdf", 2000)
 
 
@@ -330,10 +330,10 @@ def test_return_refused_to_another_account(world: World) -> None:
     request = world.ask("NCB-ES", "3100.00 EUR", LT)
     world.officer("VASP-LT", "decide", ACCEPTED, request, by=("Lina",))
     back = Return(amount("3100.00 EUR"), "told", None)
-    forged = NamePayee("00" * 16, "DEBTOR", None, False, DE, "X")
+    forged = NamePayee("DEBTOR", None, False, "00" * 16, DE, "X")
     key = world.nodes["VASP-LT"].routes[request]
     world.queue.append(("VASP-LT", key, Heard("a1", "NCB-ES", "NamePayee", request, forged, ("Ana", "Ben"))))
-    other = NamePayee("00" * 16, "REIMBURSED", ORDER, True, DE, "X")
+    other = NamePayee("REIMBURSED", ORDER, True, "00" * 16, DE, "X")
     world.officer("NCB-ES", "payee", other, request, by=("Ana", "Ben"))
     assert world.refused == ["wrong-payee", "wrong-payee"]
     with pytest.raises(Refused, match="no payee"):

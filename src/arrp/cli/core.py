@@ -97,8 +97,7 @@ def _order(asked: Booking, clock: Clock) -> Order:
     stated = _payment(asked.evidence, asked.payment) if asked.evidence else None
     amount = stated.amount if stated else None
     if asked.amount:
-        asset = asked.asset or (amount.asset if amount else "EUR")
-        amount = Amount.parse(asked.amount, asset)
+        amount = Amount.parse(asked.amount, asked.asset or (stated.amount.asset if stated else "EUR"))
     elif asked.asset and amount is not None and asked.asset != amount.asset:
         raise Malformed(f"the file says {amount}: for another asset type the --amount too")
     if amount is None:

@@ -46,7 +46,9 @@ class Desk:
         home = home_from_environment() if home == ELSEWHERE else home
         self.socket = home.absolute() / "node.sock"
         transport = httpx2.HTTPTransport(uds=str(self.socket))
-        self._client = httpx2.Client(transport=transport, base_url="http://node", timeout=30)
+        # One connection for each question: a desk that is left behind keeps no socket open.
+        self._client = httpx2.Client(transport=transport, base_url="http://node", timeout=30,
+                                     headers={"connection": "close"})
 
     def get(self, path: str, **query: Any) -> Any:
         return self._answer("GET", path, params=query)

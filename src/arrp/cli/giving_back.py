@@ -45,7 +45,7 @@ def payee(asked: Naming) -> None:
     """Tell the holder where the money goes back: the account it was taken from. Two officers sign."""
     proof = document(asked.document, "payee") if asked.document else None
     account = parse_account(asked.account) if asked.account else ""
-    said = NamePayee("", asked.ground, proof, asked.called_back, account, asked.name)
+    said = NamePayee(asked.ground, proof, asked.called_back, "", account, asked.name)
     wished(asked, "payee", said, request=asked.request)
 
 

@@ -76,7 +76,7 @@ class Signed:
 @dataclass(frozen=True, slots=True)
 class Dropped:
     act: str
-    reason: str
+    reason: str = field(default="", metadata=PRIVATE)
 
 
 class Verb(StrEnum):
@@ -134,7 +134,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class CaseJoined:
-    to: str
+    to: str = field(default="", metadata=PRIVATE)  # the account as the core knows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Delivered:
     act_hash: str
     outcome: str
     code: str | None = None
-    reason: str | None = None
+    reason: str | None = field(default=None, metadata=PRIVATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from arrp.core.deadline import Basis, Power, hours_after
+from arrp.core.deadline import Basis, hours_after
 from arrp.core.errors import Refused
 from arrp.core.events import (
     HOLD_FACTS,
@@ -24,7 +24,8 @@ from arrp.core.events import (
 )
 from arrp.core.mandate import check_mandate
 from arrp.core.policy import Participant, Tally, beyond_policy
-from arrp.core.request import ANSWER, Asked, Leg, Request, Terms
+from arrp.core.request import ANSWER, Asked, Request, Terms
+from arrp.core.stating import told_onward
 from arrp.core.step import Command, Heard, Step, draft_of
 
 # What goes down by itself, and what comes up restated. Anything else is an officer's act.
@@ -183,18 +184,11 @@ def restated(step: Step, heard: Heard, up: Request) -> Any:
     if isinstance(body, HoldStated | ReturnStated):
         return replace(body, hold=replace(body.hold, request=up.id), rests_on=heard.id)
     if isinstance(body, LegsStated):
-        legs = tuple(_onward(leg, up, step.rules.own_power()) for leg in body.legs)
+        legs = tuple(told_onward(replace(leg, request=up.id), step.rules.own_power()) for leg in body.legs)
         return replace(body, legs=legs, rests_on=heard.id)
     if isinstance(body, ObjectionStated | Answered):
         return replace(body, rests_on=heard.id)
     raise AssertionError(f"no way to restate {heard.kind}")
-
-
-def _onward(leg: Leg, up: Request, power: Power | None) -> Leg:
-    """R-53: the law says who may be told where the money went; unknown law tells no account."""
-    onward = power.onward if power else "ask"
-    told = replace(leg, request=up.id, onward=onward)
-    return told if onward == "free" else replace(told, ref="", account="", name="", institution="")
 
 
 def relay_down(step: Step, heard: Heard) -> bool:

@@ -19,7 +19,16 @@ from arrp.core.ledger import Ledger, Part, Transfer
 from arrp.core.money import Amount
 from arrp.core.policy import Rules
 from arrp.core.request import Leg, Reason, Request
-from arrp.core.stating import book_of, claim_of, others_pins, restate, terms_of, uncredited, write_book
+from arrp.core.stating import (
+    book_of,
+    claim_of,
+    others_pins,
+    restate,
+    terms_of,
+    told_onward,
+    uncredited,
+    write_book,
+)
 from arrp.core.step import CoreAnswer, Followed, Step, digest
 
 
@@ -46,7 +55,7 @@ def _reread(step: Step, request: Request, ledger: Ledger, followed: Followed) ->
     coins, parts = traced(step, request, followed)
     parts = [part for part in parts if (part.took - before.returned).count]
     at = {(transfer.ref, transfer.incoming): transfer for transfer in ledger.transfers}
-    legs = tuple(_leg(request, part, at[part.ref, False]) for part in parts)
+    legs = tuple(_leg(step, request, part, at.get((part.ref, False))) for part in parts)
     spent = tuple(Spent(leg.id, part.took, part.ends) for leg, part in zip(legs, parts, strict=True))
     bounced = before.returned - coins  # they came back, and have new numbers
     book = replace(before, coins=coins, spent=spent, returned=before.returned - bounced, is_read=True,
@@ -99,15 +108,21 @@ def traced(step: Step, request: Request, followed: Followed) -> tuple[Coins, lis
     return coins, list(parts.values())
 
 
-def _leg(request: Request, part: Part, transfer: Transfer) -> Leg:
-    amount = part.took.count
-    return Leg(
-        id=digest(request.id, "leg", part.ref, str(part.sequence)), request=request.id,
-        amount=Amount(amount, request.body.asked.asset), claim=claim_of(request, amount),
-        paid=Amount(transfer.amount, request.body.asked.asset), at=transfer.at,
-        ref=transfer.uetr or transfer.end_to_end or transfer.ref, account=transfer.other, name=transfer.other_name,
-        inside=part.inside.spans, ends=part.ends, institution=transfer.agent,
+def _leg(step: Step, request: Request, part: Part, transfer: Transfer | None) -> Leg:
+    """A leg as the requester may know it: our own authority all of it, anybody else what the law says.
+    A debt that was there when the ledger begins was made by no transfer: there is nowhere to follow."""
+    amount = Amount(part.took.count, request.body.asked.asset)
+    leg = Leg(
+        id=digest(request.id, "leg", part.ref, str(part.sequence)), request=request.id, amount=amount,
+        claim=claim_of(request, amount.minor), paid=amount, at=step.now, inside=part.inside.spans, ends=part.ends,
     )
+    if transfer is not None:
+        leg = replace(
+            leg, paid=Amount(transfer.amount, amount.asset), at=transfer.at, account=transfer.other,
+            ref=transfer.uetr or transfer.end_to_end or transfer.ref, name=transfer.other_name,
+            institution=transfer.agent,
+        )
+    return leg if request.body.instructs else told_onward(leg, step.rules.own_power())
 
 
 # --- looking again -------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from dataclasses import replace
 from arrp.core.book import Book, pinned_together
 from arrp.core.case import Case
 from arrp.core.coins import Coins
+from arrp.core.deadline import Power
 from arrp.core.events import Answered, Booked, HoldStated
 from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
-from arrp.core.request import Reason, Request, Terms
+from arrp.core.request import Leg, Reason, Request, Terms
 from arrp.core.step import Step
 
 # Reasons that say the money never came here; after any other, what is not held was let go.
@@ -51,6 +52,15 @@ def terms_of(step: Step, request: Request, *, is_open: bool | None = None, secur
         return terms if is_open else replace(terms, pending=0, let_go=terms.let_go + terms.pending)
     others = others_pins(step, request.id)
     return step.case.books[request.id].terms(request.body.asked, others, secured=secured, is_open=is_open)
+
+
+def told_onward(leg: Leg, power: Power | None) -> Leg:
+    """R-53: the law says who may be told where the money went; unknown law tells amounts, and no account."""
+    onward = power.onward if power else "ask"
+    told = replace(leg, onward=onward)
+    if onward == "free":
+        return told
+    return replace(told, ref="", account="", name="", institution="", inside=(), paid=leg.amount)
 
 
 def state_hold(step: Step, request: Request, kind: str, hold: Hold, why: str | None = None) -> None:

@@ -26,7 +26,7 @@ class Keep:
 class Withdraw:
     """The wish has ended; the hold goes, unless it rests on an order of the requested country."""
 
-    reason: str
+    reason: str = field(default="", metadata=PRIVATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Release:
     """Hold at most `to` from now on: a wanted end, never a difference."""
 
     to: Amount
-    reason: str
+    reason: str = field(default="", metadata=PRIVATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class Secure:
 class NamePayee:
     """Opens the commitment of the loss act, or names another payee with who says so (R-70)."""
 
-    salt: str
     ground: str  # DEBTOR | ACCOUNT_CLOSED | COMPROMISED | REIMBURSED | OMNIBUS | COURT
     document: Document | None
     called_back: bool
+    salt: str = field(default="", metadata=PRIVATE)  # with it a commitment can be tested: it goes with the names
     account: str = field(default="", metadata=PRIVATE)
     name: str = field(default="", metadata=PRIVATE)
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arrp.core.case import Case, apply
-from arrp.core.errors import ArrpError, Conflict, NotFound, Refused
+from arrp.core.errors import ArrpError, Conflict, NotFound, Refused, Unreachable
 from arrp.core.events import KINDS, Draft, Event
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Act, Approval, Handling, Head, Urgency, Uses
@@ -167,7 +167,7 @@ class Service:
                 door.flush()
                 for case in door.after.values():
                     self.folds.keep(case)  # others may write in the same commit: they go on from here
-        except DBAPIError:
+        except (DBAPIError, Unreachable):
             self.folds.forget_all()
             raise
         if door.after:

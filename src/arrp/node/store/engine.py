@@ -83,7 +83,7 @@ class Batch:
                 with commit.savepoint():
                     yield commit.connection
             finally:
-                if commit.broken or commit.parts >= self.MOST or not self._waiting:
+                if commit.parts >= self.MOST or not self._waiting:
                     self._open = None
                     commit.finish()
         commit.wait()
@@ -93,43 +93,34 @@ class _Commit:
     """One commit and the parts that are in it."""
 
     def __init__(self, connection: Connection) -> None:
-        self.connection, self.parts, self.broken = connection, 0, False
+        self.connection, self.parts = connection, 0
         self._transaction = connection.begin()
-        self._done = threading.Event()
-        self._error: BaseException | None = None
+        self._ended, self._is_durable = threading.Event(), False
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         self.parts += 1
         self.connection.exec_driver_sql("SAVEPOINT part")
+        is_done = False
         try:
             yield
-        except Exception:
-            self.connection.exec_driver_sql("ROLLBACK TO part")
-            raise
-        except BaseException as error:  # the process is ending: nothing of this commit is kept
-            self.broken, self._error = True, error
-            raise
-        self.connection.exec_driver_sql("RELEASE part")
+            is_done = True
+        finally:
+            self.connection.exec_driver_sql("RELEASE part" if is_done else "ROLLBACK TO part")
 
     def finish(self) -> None:
         try:
-            if self.broken:
-                self._transaction.rollback()
-            else:
-                self._transaction.commit()
-        except BaseException as error:
-            self._error = error
-            raise
+            self._transaction.commit()
+            self._is_durable = True
         finally:
             self.connection.close()
-            self._done.set()
+            self._ended.set()
 
     def wait(self) -> None:
-        """Until the commit is durable. Raises what made it fail."""
-        self._done.wait()
-        if self._error is not None:
-            raise self._error
+        """Until the commit has ended. Raises Unreachable when it was not this part that made it fail."""
+        self._ended.wait()
+        if not self._is_durable:
+            raise Unreachable("the store could not commit; nothing of this was written: try again")
 
 
 def for_update(connection: Connection) -> bool:

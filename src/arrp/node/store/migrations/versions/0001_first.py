@@ -12,6 +12,23 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    _asked()
+    _cases()
+    _checkpoints()
+    _inbox()
+    _leases()
+    _meta()
+    _peers()
+    _acts()
+    _conversations()
+    _events()
+    _given()
+    _intents()
+    _joins()
+    _outbox()
+
+
+def _asked() -> None:
     op.create_table("asked",
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("peer", sa.Text(), nullable=False),
@@ -23,6 +40,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("request")
     )
     op.create_index("asked_peer", "asked", ["peer", "at"], unique=False)
+
+
+def _cases() -> None:
     op.create_table("cases",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -35,6 +55,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("key")
     )
     op.create_index("cases_due", "cases", ["due_at"], unique=False)
+
+
+def _checkpoints() -> None:
     op.create_table("checkpoints",
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("root", sa.Text(), nullable=False),
@@ -42,6 +65,9 @@ def upgrade() -> None:
         sa.Column("jws", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("size")
     )
+
+
+def _inbox() -> None:
     op.create_table("inbox",
         sa.Column("peer", sa.Text(), nullable=False),
         sa.Column("head", sa.Text(), nullable=False),
@@ -57,17 +83,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("peer", "head"),
         sa.UniqueConstraint("peer", "request", "number")
     )
+
+
+def _leases() -> None:
     op.create_table("leases",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name")
     )
+
+
+def _meta() -> None:
     op.create_table("meta",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name")
     )
+
+
+def _peers() -> None:
     op.create_table("peers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("checkpoint_size", sa.BigInteger(), nullable=False),
@@ -79,6 +114,9 @@ def upgrade() -> None:
         sa.Column("silent_since", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id")
     )
+
+
+def _acts() -> None:
     op.create_table("acts",
         sa.Column("act_hash", sa.Text(), nullable=False),
         sa.Column("act", sa.Text(), nullable=False),
@@ -92,6 +130,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("act_hash"),
         sa.UniqueConstraint("by", "act")
     )
+
+
+def _conversations() -> None:
     op.create_table("conversations",
         sa.Column("peer", sa.Text(), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
@@ -102,6 +143,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
         sa.PrimaryKeyConstraint("peer", "request")
     )
+
+
+def _events() -> None:
     op.create_table("events",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("case_id", sa.Text(), nullable=False),
@@ -120,6 +164,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("case_id", "number"),
         sa.UniqueConstraint("position")
     )
+
+
+def _given() -> None:
     op.create_table("given",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("case_id", sa.Text(), nullable=False),
@@ -129,6 +176,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
         sa.PrimaryKeyConstraint("id")
     )
+
+
+def _intents() -> None:
     op.create_table("intents",
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("case_id", sa.Text(), nullable=False),
@@ -140,6 +190,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ref")
     )
     op.create_index("intents_due", "intents", ["answered_at", "due_at"], unique=False)
+
+
+def _joins() -> None:
     op.create_table("joins",
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("case_id", sa.Text(), nullable=False),
@@ -150,6 +203,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
         sa.PrimaryKeyConstraint("request")
     )
+
+
+def _outbox() -> None:
     op.create_table("outbox",
         sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         sa.Column("peer", sa.Text(), nullable=False),
@@ -169,6 +225,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("peer", "request", "number")
     )
     op.create_index("outbox_due", "outbox", ["state", "due_at"], unique=False)
+
 
 def downgrade() -> None:
     op.drop_table("joins")
