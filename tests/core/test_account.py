@@ -1,4 +1,4 @@
-"""One account, one text: what people paste, what is refused and why, what the directory is searched by."""
+"""One account, one text (R-04): what people paste, what is refused and why, what the directory is searched by."""
 
 from __future__ import annotations
 

@@ -365,5 +365,5 @@ def test_every_kind_of_event_can_be_written_and_erased(kind: str) -> None:
         codec._form(KINDS[kind].body, part)
 
 
-def test_every_field_of_an_act_is_on_the_wire() -> None:
+def test_r25_every_field_of_an_act_is_on_the_wire() -> None:
     assert list(json.loads(ACT_BYTES)) == [one.name for one in fields(Act)]

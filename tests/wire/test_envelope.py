@@ -155,7 +155,7 @@ def test_the_key_is_never_looked_up_for_another_algorithm() -> None:
         verify(Receipt, json.dumps(tree), never)
 
 
-def test_a_head_signed_again_by_a_new_key_says_the_same() -> None:
+def test_r29_a_head_signed_again_by_a_new_key_says_the_same() -> None:
     first, again = sign(RECEIPT, FIU, "k1"), sign(RECEIPT, FIU, "k2")
     assert first != again
     assert json.loads(first)["payload"] == json.loads(again)["payload"]
