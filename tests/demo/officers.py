@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class Officers:
         until = (Clock().now() + timedelta(hours=48)).isoformat(timespec="seconds")
         for member in ("NCB-PT", "VASP-LT"):
             request = self._came_in(member)["id"]
+            if member == "NCB-PT":
+                self._take(member, ("request", "see", request), partial(self._has_said, member, "RequestSeen", 1))
             yes = ("request", "answer", request, "--accept", "--power", "demo-1", "--article", "article 1", "--until",
                    until)
             self._signed(member, yes, "RequestAccepted")
@@ -51,26 +54,28 @@ class Officers:
 
     def _given_back(self) -> None:
         for count, member in enumerate(("NCB-PT", "VASP-LT"), 1):
-            request, held = self._came_in(member)["id"], self._came_in(member)["hold"]["amount"]
-            self._signed("NCB-ES", ("payee", request), "NamePayee", count)
-            back = ("return", request, "--amount", f"{held['amount']} {held['asset']}", "--ground", "consent",
-                    "--document", CONSENT)
-            self._until(lambda: self._said(self._keeper[member], "NamePayee"))
-            self._signed(member, back, "ReturnAnnounced")
-            self._until(lambda: self._holds("returned") == count)
+            self._gives_back(member, count)
+
+    def _gives_back(self, member: str, count: int) -> None:
+        request, held = self._came_in(member)["id"], self._came_in(member)["hold"]["amount"]
+        self._signed("NCB-ES", ("payee", request), "NamePayee", count)
+        back = ("return", request, "--amount", f"{held['amount']} {held['asset']}", "--ground", "consent",
+                "--document", CONSENT)
+        keeper = "BANK-PT" if member == "NCB-PT" else member
+        self._until(lambda: self._said(keeper, "NamePayee"))
+        self._signed(member, back, "ReturnAnnounced")
+        self._until(lambda: self._holds("returned") == count)
 
     def _closed(self) -> None:
         case = self._case()
         for number, back in enumerate(case["returns"], 1):
             stated = f"{back['amount']['amount']} {back['amount']['asset']}"
             words = ("credited", back["request"], "--return-id", back["id"], "--amount", stated)
-            self._take("NCB-ES", words, lambda: self._said("NCB-ES", "MoneyReturned") >= number)
+            self._take("NCB-ES", words, partial(self._has_said, "NCB-ES", "MoneyReturned", number))
         self._until(lambda: all(r["answer"] == "ended" for r in self._case()["requests"]))
-        for verb, state in (("resolve", "resolved"), ("close", "closed")):
-            self._take("NCB-ES", ("case", verb, case["id"], "--outcome", "returned"),
-                       lambda: self._case()["state"] in (state, "closed"))
-
-    _keeper = {"NCB-PT": "BANK-PT", "VASP-LT": "VASP-LT"}
+        end = ("--outcome", "returned")
+        self._take("NCB-ES", ("case", "resolve", case["id"], *end), lambda: self._case()["state"] != "open")
+        self._take("NCB-ES", ("case", "close", case["id"], *end), lambda: self._case()["state"] == "closed")
 
     # --- one wish ------------------------------------------------------------------------------------
 
@@ -100,8 +105,8 @@ class Officers:
         try:
             arrp(*words, "--officer", officer, "--home", str(home), "--key", str(home / f"{officer}.pem"),
                  "--passphrase-file", str(self.root / "passphrase"), "--json")
-        except ArrpError:
-            return  # what became of it is seen afterwards
+        except ArrpError as error:
+            print(f"          {officer}: {error}")  # what became of the wish is seen afterwards
         finally:
             self.during()
 
@@ -130,6 +135,9 @@ class Officers:
         desk = self.nodes.desks[member]
         logs = [desk.get(f"/cases/{row['id']}")["log"] for row in desk.get("/cases")]
         return sum(row["kind"] == kind for log in logs for row in log)
+
+    def _has_said(self, member: str, kind: str, count: int) -> bool:
+        return self._said(member, kind) >= count
 
     def _holds(self, state: str) -> int:
         return sum(bool(r["hold"]) and r["hold"]["state"] == state for r in self._case()["requests"])

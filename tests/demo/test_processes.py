@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.demo.officers import Officers
-from tests.demo.transcript import COMMITTED, scenes
-from tests.postgres import Server
 
 from arrp.connectors.simulated import SimulatedCore
 from arrp.core.money import Amount
 from arrp.demo.scene import MEMBERS, fill_books, found_nodes
 from arrp.demo.story import Nodes
 from arrp.node.clock import Clock
+from tests.demo.officers import Officers
+from tests.demo.transcript import COMMITTED, scenes
+from tests.postgres import Server
 
 WISHES = 20  # of officers, in the whole story
 CORES = ("BANK-PT", "VASP-LT")
@@ -63,6 +63,8 @@ def nodes(place: Path) -> Iterator[Nodes]:
     running = Nodes(place)
     yield running
     running.stop()
+    for log in sorted(place.glob("*/node.log")):  # shown when the test failed
+        print(f"{log.parent.name}:\n{log.read_text()[-4000:]}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -80,6 +82,8 @@ def store(request: pytest.FixtureRequest, place: Path, nodes: Nodes) -> Iterator
     server.drop("killed")
 
 
+# The library leaves the socket of a failed connection to the garbage collector, and here many connections fail.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_kill_any_of_them_at_any_moment(place: Path, nodes: Nodes, store: str) -> None:
     evidence = fill_books(place, Clock().now())
     for member in MEMBERS:
@@ -109,7 +113,7 @@ def _check_views(nodes: Nodes) -> None:
     assert len(seen) == 3, "the request, the instruction that executes it, and the pursuit of what moved on"
     for ours, theirs in seen.values():
         assert {ours["side"], theirs["side"]} == {"requesting", "requested"}
-        for name in ("wish", "answer", "terms", "legs", "keep", "until", "body"):
+        for name in ("wish", "answer", "terms", "legs", "keep", "body"):
             assert ours[name] == theirs[name], name
         for name in ("id", "state", "amount", "wanted", "kept", "until", "holder", "basis"):
             assert ours["hold"][name] == theirs["hold"][name], name

@@ -107,7 +107,7 @@ def never_imported(house: tuple[Module, ...]) -> set[str]:
 
 
 def _is_way_in(name: str) -> bool:
-    return name == "__main__.py" or name.startswith("cli/") or name.endswith("__init__.py") or "/migrations/" in f"/{name}"
+    return name.startswith(("__main__", "cli/")) or name.endswith("__init__.py") or "/migrations/" in f"/{name}"
 
 
 CHECKS = [too_long, too_many_parameters, without_purpose, broad_excepts, unfinished]
