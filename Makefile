@@ -29,7 +29,7 @@ check: $(UV) ## lint and types
 	@$(RUN) mypy -p arrp -p tests
 
 bench: $(UV) ## figures, as ratios against a floor measured in the same run
-	@$(RUN) arrp bench $(ARGS)
+	@$(RUN) python -m bench.run $(ARGS)
 
 .uv/bin/uv:
 	@python3 -m venv .uv || { rm -rf .uv; echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
