@@ -89,7 +89,7 @@ def test_every_make_command_in_the_documents_exists(page: Path) -> None:
     [
         (["demo"], r"run .*arrp demo *$"),
         (["demo", "ONCE=1"], r"run .*arrp demo --once *$"),
-        (["bench"], r"run .*arrp bench *$"),
+        (["bench"], r"run .*python -m bench.run *$"),
         (["test"], r"run .*pytest -n \S+ "),
         (["test", "ARGS=-k hold"], r"run .*pytest -n \S+ .*-k hold *$"),
         (["check"], r"run .*ruff check(.|\n)*run .*mypy"),

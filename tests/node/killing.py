@@ -66,7 +66,7 @@ class Executioner:
             self.point("after COMMIT")
 
         store.writing = watched  # type: ignore[method-assign]
-        member.worker.delivery.transport = _Around(self.world.post, ("post",), self.point)  # type: ignore[assignment]
+        member.worker.delivery.transport = _Around(self.world.post, ("post",), self.point)
         if member.core is not None:
             member.worker.delivery.core = member.core
 

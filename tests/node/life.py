@@ -155,7 +155,7 @@ def _of_the_case(verb: str) -> Step:
 
 
 def _payee(account: str) -> Step:
-    return wish("NCB-ES", "payee", account, NamePayee(SECRET, "DEBTOR", None, False, ES, "Victim Ltd"), ("Ana", "Ben"))
+    return wish("NCB-ES", "payee", account, NamePayee("DEBTOR", None, False, SECRET, ES, "Victim Ltd"), ("Ana", "Ben"))
 
 
 LIFE = (

@@ -83,7 +83,8 @@ class Shelf:
         if self._is_sqlite:
             self._copy_files(self._file(origin), self._file(target))
             return
-        self._made.append(target)
+        if target not in map(self._store, self.world.members):
+            self._made.append(target)
         self._run(f'DROP DATABASE IF EXISTS "{target}" WITH (FORCE)')
         self._run(f'CREATE DATABASE "{target}" TEMPLATE "{origin}"')
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from arrp.core.hold import Hold
 from arrp.core.sums import money
 from tests.node.world import ACCEPTED, PT, World, amount, bank_scene, payment
+
+
+def hold(world: World, node: str, request: str | None = None) -> Hold:
+    found = world.request(node, request).hold
+    assert found is not None
+    return found
 
 
 def test_a_payment_is_held_and_what_moved_on_is_pursued(world: World) -> None:
@@ -11,11 +18,13 @@ def test_a_payment_is_held_and_what_moved_on_is_pursued(world: World) -> None:
     case = world.report(payment("100000.00 EUR", PT, "P1"))
     request = world.ask(case, "100000.00 EUR", PT)
     world.run(seconds=5)
-    assert world.request("NCB-ES", request).hold.amount == amount("62000.00 EUR")
-    assert world.request("VASP-LT").hold.amount == amount("38000.00 EUR")
+    assert hold(world, "NCB-ES", request).amount == amount("62000.00 EUR")
+    assert hold(world, "VASP-LT").amount == amount("38000.00 EUR")
     world.officer("NCB-PT", "decide", ACCEPTED, request=request, by=("Rui", "Zoe"))
     world.officer("VASP-LT", "decide", ACCEPTED, request=world.request("VASP-LT").id, by=("Lina",))
     world.run(seconds=5)
     mine = next(c for c in world.cases("NCB-ES") if c.id == case)
-    assert money(mine).terms == {"held": amount("100000.00 EUR").minor}
-    assert {r.hold.state for r in mine.wishes} == {"confirmed"}
+    counted = money(mine)
+    assert counted is not None
+    assert counted.terms == {"held": amount("100000.00 EUR").minor}
+    assert {r.hold and r.hold.state for r in mine.wishes} == {"confirmed"}

@@ -128,7 +128,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
                                "nobody signed"),
     "edit an act": (_bytes_changed("bytes", "acts", "kind = 'Request'"), "its bytes were changed"),
     "edit an approval": (sql("UPDATE acts SET approvals = (SELECT approvals FROM acts WHERE kind = 'Loss' LIMIT 1)"
-                             " WHERE kind = 'Decide'"), "approval"),
+                             " WHERE kind = 'Decide'"), "nobody knows now"),
     "take a sent act away": (sql("DELETE FROM outbox WHERE number = 2"), "acts were sent"),
     "take a heard act away": (sql("DELETE FROM inbox WHERE number = 1"), "acts were heard"),
     "exchange a receipt": (sql("UPDATE outbox SET receipt = (SELECT receipt FROM outbox WHERE number = 1)"
@@ -152,7 +152,7 @@ def harmed(world: World, harm: Harm) -> None:
 
 
 def test_t18_whatever_is_done_to_the_log_is_found(world: World, shelf: Shelf) -> None:
-    live(world, LIFE[:7])
+    live(world, LIFE[:8])
     for node in NODES:
         report = audited(world, node, kept_of(world, node))
         assert report.problems == (), node

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from arrp.connectors.books import Order
 from arrp.connectors.simulated import Account, SimulatedCore
 from arrp.core.account import institution_of
+from arrp.core.case import Case
 from arrp.core.crime import Crime
 from arrp.core.deadline import Basis, Power
 from arrp.core.errors import Unreachable
@@ -25,8 +27,9 @@ from arrp.core.messages import Approval
 from arrp.core.money import Amount
 from arrp.core.policy import Officer, Participant, Policy, Rules
 from arrp.core.report import Party, Payment, Report
-from arrp.core.request import Ask, Asked, Credit, Source
+from arrp.core.request import Ask, Asked, Credit, Request, Source
 from arrp.core.step import Command
+from arrp.node.clock import Clock
 from arrp.node.delivery import Delivery
 from arrp.node.directory import Directory
 from arrp.node.hearing import Hearing
@@ -61,22 +64,26 @@ def amount(text: str) -> Amount:
     return Amount.parse(number, asset)
 
 
-class Time:
+class Time(Clock):
     """A clock that stands still until it is told, and dice that fall the same way each time."""
 
     def __init__(self) -> None:
         self.at, self.count = START, 0
+        self._lock = Lock()
 
     def now(self) -> datetime:
         return self.at
 
     def new_id(self) -> str:
-        self.count += 1
-        return f"{self.count:032x}"
+        return f"{self._next():032x}"
 
     def salt(self) -> bytes:
-        self.count += 1
-        return self.count.to_bytes(16, "big")
+        return self._next().to_bytes(16, "big")
+
+    def _next(self) -> int:
+        with self._lock:
+            self.count += 1
+            return self.count
 
 
 @dataclass
@@ -269,13 +276,13 @@ class World:
         assert core is not None
         return core
 
-    def cases(self, id: str):
+    def cases(self, id: str) -> list[Case]:
         service = self.service(id)
         with service.node.store.reading() as connection:
             rows = [row for row in cases.listed(connection) if row.state != "joined"]
             return [service.folds.read(connection, row.id) for row in rows]
 
-    def request(self, id: str, request: str | None = None):
+    def request(self, id: str, request: str | None = None) -> Request:
         found = [r for case in self.cases(id) for r in case.requests.values() if request in (None, r.id)]
         assert len(found) == 1, found
         return found[0]

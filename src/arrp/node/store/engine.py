@@ -83,7 +83,7 @@ class Batch:
                 with commit.savepoint():
                     yield commit.connection
             finally:
-                if commit.parts >= self.MOST or not self._waiting:
+                if commit.connection.invalidated or commit.parts >= self.MOST or not self._waiting:
                     self._open = None
                     commit.finish()
         commit.wait()
@@ -106,10 +106,14 @@ class _Commit:
             yield
             is_done = True
         finally:
-            self.connection.exec_driver_sql("RELEASE part" if is_done else "ROLLBACK TO part")
+            if not self.connection.invalidated:  # it is when the process was told to end: nothing of it is kept
+                self.connection.exec_driver_sql("RELEASE part" if is_done else "ROLLBACK TO part")
 
     def finish(self) -> None:
         try:
+            if self.connection.invalidated:
+                self._transaction.rollback()
+                return
             self._transaction.commit()
             self._is_durable = True
         finally:
