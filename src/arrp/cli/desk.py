@@ -63,7 +63,10 @@ class Desk:
             raise Unreachable(
                 f"no node answers on {self.socket} ({error}): start it with arrp node serve, or say --home"
             ) from error
-        tree = answer.json()
+        try:
+            tree = answer.json()
+        except ValueError:
+            raise Unreachable(f"the node answered {answer.status_code} without saying why: see its log") from None
         if answer.status_code >= 400:
             raise Said(str(tree.get("detail", tree)), int(tree.get("exit", 1)))
         return tree

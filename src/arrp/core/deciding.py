@@ -36,6 +36,9 @@ def decided(step: Step, request: Request, said: Decide, officers: tuple[str, ...
         refuse(step, request, said.reason or Reason.AGNT)
         end(step, step.case.request(request.id), said.reason or Reason.AGNT)
         return
+    if step.rules.me.kind != "authority" and step.rules.own_power() is None and not (said.basis and said.until):
+        raise Refused("no adopted law here says how long: the decision names its basis and its end", rule="R-41",
+                      code="no-end")
     step.tell("RequestAccepted", Answered(request.terms, basis=said.basis, until=said.until), request)
     request = step.case.request(request.id)
     if step.rules.me.kind != "authority":

@@ -144,7 +144,7 @@ def _state_blocked(step: Step, request: Request) -> None:
 def extend_blocks(step: Step, request: Request, until: datetime) -> None:
     """The core's own end must not come before the law's: tell it the new one (R-47)."""
     for block in book_of(step, request.id).blocks:
-        ref = step.new_id("extend", block.ref, until.isoformat())
+        ref = step.new_id("extend", block.ref, until.isoformat(), step.because)
         intent = Intent(ref, Verb.EXTEND, request.id, block.ref, block.amount, until, "",
                         account_of(step, request))
         step.note("Intended", intent, request.id)

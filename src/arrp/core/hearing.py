@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from arrp.core import allocating, deciding, ending, holding, instructing, requesting, returning
 from arrp.core.changes import ANSWERS
-from arrp.core.errors import Refused
+from arrp.core.errors import Malformed, Refused
 from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Answered, Delivered, Signed
 from arrp.core.hold import HOLD
 from arrp.core.mandate import check_loss, check_mandate
+from arrp.core.money import Amount
 from arrp.core.policy import Participant, check_entitled
 from arrp.core.request import ANSWER, Asked, Reason, Request
 from arrp.core.stating import finish
 from arrp.core.step import Heard, Receipted, Step, bounced
+
+LONGEST = timedelta(days=90)  # a request that may be applied later than this is a mistake
+_MOST = 2**63  # what the store and the wire count with
 
 
 def hear(step: Step, heard: Heard) -> None:
@@ -36,6 +41,7 @@ def hear(step: Step, heard: Heard) -> None:
         raise Refused(f"{heard.sender} is not the {row.writer} side of {request.id}", rule="R-24", code="not-a-party")
     if row.command:
         _check_command(heard, request)
+    check_assets(heard, request)
     _mark_jump(step, heard, request)
     step.hear(heard)
     request = step.case.request(heard.request)
@@ -54,10 +60,24 @@ def _check_command(heard: Heard, request: Request) -> None:
     instructing.check_whose(heard, request)
 
 
+def check_assets(heard: Heard, request: Request) -> None:
+    """R-10, R-11: terms are of what was asked, and amounts of its asset. Raises Malformed."""
+    body = heard.body
+    terms = getattr(body, "terms", None)
+    if terms is not None and terms.asked != request.body.asked:
+        raise Malformed(f"R-11 these terms are of {terms.asked}, the request asked {request.body.asked}")
+    for name in ("amount", "to", "free"):
+        stated = getattr(body, name, None)
+        if isinstance(stated, Amount) and stated.asset != request.body.asked.asset:
+            raise Malformed(f"R-10 {name} is in {stated.asset}, the request in {request.body.asked.asset}")
+
+
 def _early(step: Step, heard: Heard) -> None:
     """A withdrawal that came before its request: the request will find it withdrawn (R-27)."""
     if heard.kind != "Withdraw":
         raise Refused(f"request {heard.request} is not known here", rule="R-24", code="unknown-request")
+    if not heard.officers:
+        raise Refused("Withdraw needs an officer's signature", rule="R-22", code="approvals")
     step.hear(heard)
     step.anomaly("early", f"{heard.kind} of {heard.request} came first", heard.request)
 
@@ -98,6 +118,7 @@ def _check_request(step: Step, heard: Heard, requester: Participant) -> None:
     """R-13, R-14, R-22, R-54: an entitled requester, two persons behind it, within the loss. Raises Refused."""
     body: Asked = heard.body
     check_entitled(requester, step.rules.me, body.ask)
+    check_amounts(body)
     if heard.request in step.case.requests:
         raise Refused(f"request {heard.request} is known already", rule="R-24", code="known-request")
     if body.instructs and step.rules.me.id not in requester.instructs:
@@ -114,6 +135,19 @@ def _check_request(step: Step, heard: Heard, requester: Participant) -> None:
         raise Refused(f"loss {body.loss} was stated otherwise before: it has one return account", rule="R-14",
                       code="wrong-loss")
     check_loss(heard.loss, body, heard.tally.of_loss)
+    if heard.not_after is None or not step.now < heard.not_after <= step.now + LONGEST:
+        raise Refused(f"a request says by when it may be applied, at most {LONGEST.days} days ahead", rule="R-30",
+                      code="no-end")
+
+
+def check_amounts(body: Asked) -> None:
+    """R-10: what is asked and what it counts for are above zero and the same money in the same asset;
+    the caps of mandate and policy count the claim, so it must not be smaller than what is held."""
+    if not (0 < body.asked.minor < _MOST and 0 < body.claim.minor < _MOST):
+        raise Refused(f"{body.asked} counting for {body.claim}: both are above zero, and fit 64 bits", rule="R-10",
+                      code="wrong-amount")
+    if body.asked.asset == body.claim.asset and body.asked != body.claim:
+        raise Refused(f"{body.asked} counts for {body.asked}, not for {body.claim}", rule="R-10", code="wrong-amount")
 
 
 def _wished(step: Step, heard: Heard, request: Request) -> None:

@@ -66,7 +66,8 @@ def join(step: Step, given: Joined) -> None:
     elif not _is_answered_no(step, request, found):
         step.note("Located", located(request, found), request.id)
         wait_for_decision(step, request, given.tally)
-        look_at(step, request, given.answer)
+        if f"decide {request.id}" not in step.case.escalated:  # before a decision nothing is told either
+            look_at(step, request, given.answer)
 
 
 def _is_answered_no(step: Step, request: Request, found: Found) -> bool:

@@ -45,7 +45,8 @@ def read_ledger(step: Step, given: CoreAnswer) -> None:
     pins = [pin for book in step.case.books.values() for pin in book.stretches()]
     followed = given.follow(found.ledger.transfers, found.ledger.opening, pins)
     for request in step.case.standing:
-        if request.id in step.case.located:
+        undecided = f"decide {request.id}" in step.case.escalated and request.answer != "accepted"
+        if request.id in step.case.located and not undecided:
             _reread(step, request, found.ledger, followed)
     restate(step)
 

@@ -75,6 +75,8 @@ def complete(step: Step, body: Asked) -> Asked:
     """Fill in what the case knows: loss, credit, and the account a loss payment went to."""
     found = step.case.report
     body = replace(body, loss=step.case.loss, stated_by=step.me)
+    if body.source.kind == "leg":
+        return _complete_leg(step, body)
     if body.source.kind != "payment" or found is None:
         return body
     payment = found.payments[_place(found, body.source)]
@@ -90,6 +92,16 @@ def complete(step: Step, body: Asked) -> Asked:
     )
     institution = body.institution or institution_of(account)
     return replace(body, account=account, credit=credit, institution=institution, crime=body.crime or found.crime)
+
+
+def _complete_leg(step: Step, body: Asked) -> Asked:
+    """An officer asks after a leg: the same request the node would make, with what the officer typed."""
+    leg = step.case.leg(body.source.ref)
+    account = body.account or leg.account
+    if not account:
+        raise Malformed("the leg names no account: type it with the request")
+    made = following(step, step.case.request(leg.request), leg, body.institution or institution_of(account))
+    return replace(made, ask=body.ask, account=account, asked=body.asked, claim=body.claim)
 
 
 def _place(found: Report, source: Source) -> int:
@@ -168,19 +180,28 @@ def heard_legs(step: Step, request: Request, legs: tuple[Leg, ...]) -> None:
             pursue(step, request, leg)
 
 
-def pursue(step: Step, request: Request, leg: Leg) -> None:
-    """R-53: automatic pursuit only of a `free` leg, only under a mandate; else an officer is asked."""
-    if leg.onward != "free" or not leg.account:
-        step.escalate(f"leg {leg.id}", "duty officer", request.id, f"onward is {leg.onward}: not by the node alone")
-        return
-    institution = institution_of(leg.account)
-    body = Asked(
+def following(step: Step, request: Request, leg: Leg, institution: str) -> Asked:
+    """A request for the coins of a leg: those intervals inside that transfer, one hop further."""
+    return Asked(
         ask=Ask.HOLD, account=leg.account, institution=institution, asked=leg.amount, claim=leg.claim,
         source=Source("leg", leg.id, step.case.last_act.get(request.id), leg.inside),
         credit=Credit(amount=leg.paid, references=(leg.ref,), booked_from=leg.at, name=leg.name),
         loss=step.case.loss, stated_by=step.case.stated_by, crime=request.body.crime, facts=request.body.facts,
         hops=request.body.hops + 1, pursues=request.id, loss_act=loss_act_of(step),
     )
+
+
+def pursue(step: Step, request: Request, leg: Leg) -> None:
+    """R-53: automatic pursuit only of a `free` leg, only under a mandate; else an officer is asked."""
+    if leg.onward != "free" or not leg.account:
+        step.escalate(f"leg {leg.id}", "duty officer", request.id, f"onward is {leg.onward}: not by the node alone")
+        return
+    try:
+        institution = institution_of(leg.account)
+    except Malformed:  # a fact is never refused for what it says (R-32)
+        step.escalate(f"leg {leg.id}", "duty officer", request.id, "the account it went to cannot be read")
+        return
+    body = following(step, request, leg, institution)
     peer = step.rules.to_ask(institution)
     covered = covering(step, body, peer) if peer is not None else None
     if peer is None or covered is None:

@@ -135,7 +135,7 @@ def check_return(step: Step, request: Request, hold: Hold, said: Return) -> None
         "consent": (said.document is not None, "the account holder's consent is a document: name it"),
         "told": (heard, "the account holder must be told, and the time to object must be over"),
         "order": (hold.state == "secured" or said.document is not None, "an order must be named"),
-        "in_flight": (request.body.ask.value == "stop", "only a stopped payment goes back unheard"),
+        "in_flight": (book_of(step, request.id).in_flight, "only a stopped payment goes back unheard"),
     }
     holds, wanted = grounds.get(said.ground, (False, f"the ground is one of {', '.join(grounds)}"))
     due = said.amount.minor - request.terms.returned

@@ -113,4 +113,4 @@ def reserved(request: Request) -> int:
     gone = terms.moved_on + terms.cashed_out + terms.let_go + terms.not_found
     if not request.is_open and request.hold is None:
         return 0
-    return request.body.rate.claim_of(request.body.asked.minor - gone)
+    return request.body.rate.claim_of(max(0, request.body.asked.minor - gone))

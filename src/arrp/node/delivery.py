@@ -13,7 +13,7 @@ from typing import Protocol
 import httpx2
 
 from arrp.connectors import Connector, CoreDown, CoreUnclear
-from arrp.core.answers import Cannot, ClaimedCredit, PayOut, Question, Why
+from arrp.core.answers import ClaimedCredit, PayOut, Question
 from arrp.core.case import Case
 from arrp.core.errors import ArrpError, NotFound, Unreachable
 from arrp.core.events import Intent, Verb
@@ -125,9 +125,10 @@ class Delivery:
             log.warning("core, %s %s: %s", intent.verb, intent.ref[:12], error)
             self._ask_later(effect)
             return
-        except ArrpError as error:
+        except ArrpError as error:  # it may have been done all the same: only a Cannot is a no
             log.error("core, %s %s: %s", intent.verb, intent.ref[:12], error)
-            answer = Cannot(Why.REFUSED)
+            self._ask_later(effect)
+            return
         given = CoreAnswer(effect.ref, answer, follow)
         retrying(lambda: self.service.answer(effect.case_id, given))
 

@@ -121,7 +121,7 @@ class Hearing:
         if head.request is None:
             raise Refused("acts outside a conversation come attached", rule="R-26", code="no-conversation")
         is_request = heard is not None and heard.act.kind == "Request"
-        case_id = door.case_of(self._key(heard) if heard and is_request else f"request {head.request}")
+        case_id = door.case_of(self._key(heard) if heard and is_request else f"request {head.sender} {head.request}")
         door.load(case_id)
         return door.begin_talk(head.sender, head.request, case_id)
 
@@ -148,7 +148,7 @@ class Hearing:
             return f"loss {body.stated_by} {body.loss}"
         if body.ask is Ask.STOP and body.credit.uetr:
             return f"payment {body.credit.uetr}"
-        return f"request {heard.act.request}"
+        return f"request {heard.head.sender} {heard.act.request}"
 
     def _where(self, door: Transaction, conversation: talk.Conversation) -> talk.Conversation:
         """The row as the step left it: our own words in it have taken numbers meanwhile."""

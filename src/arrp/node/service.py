@@ -135,6 +135,7 @@ class Service:
             mine = request.body.claim.minor  # counted when it came in
             tally = replace(tally, hour=max(0, tally.hour - mine), day=max(0, tally.day - mine))
             door.note_talk(replace(conversation, case_id=target))
+            talk.note_account(door.connection, request_id, key)
             work.joined(door.connection, request_id, self.node.clock.now())
             door.commit(target, Joined(f"join {request_id}", request, answer, loss[1] if loss else None, tally))
 

@@ -110,7 +110,7 @@ class Desk:
 
     def approve(self, data: bytes) -> dict[str, Any]:
         said = read(Signature, parse_json(data))
-        case_id, events = self.service.approve(said.act, said.approval, said.id)
+        case_id, events = retrying(lambda: self.service.approve(said.act, said.approval, said.id))
         return self._done(case_id, events)
 
     def _done(self, case_id: str, events: list[Event]) -> dict[str, Any]:

@@ -135,6 +135,8 @@ def note_given(connection: Connection, said: GivenBefore) -> None:
 def note_state(connection: Connection, case: Case, due_at: datetime | None) -> None:
     """What the list of cases and the timers read."""
     changes = {"version": case.version, "state": case.state, "title": case.title, "due_at": due_at}
+    if case.state == "closed":  # what comes now about the same loss or account is another case
+        changes["key"] = f"closed {case.id}"
     connection.execute(_NOTE, {"of_id": case.id, **changes})
 
 

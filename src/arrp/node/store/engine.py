@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +26,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite(url) if self.is_sqlite else create_engine(url, pool_size=16, max_overflow=16)
+        self.engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
         self._batch = Batch(self.engine) if self.is_sqlite else None
         if self.is_sqlite:
             self._check()
@@ -83,7 +84,7 @@ class Batch:
                 with commit.savepoint():
                     yield commit.connection
             finally:
-                if commit.connection.invalidated or commit.parts >= self.MOST or not self._waiting:
+                if commit.is_broken or commit.connection.invalidated or commit.parts >= self.MOST or not self._waiting:
                     self._open = None
                     commit.finish()
         commit.wait()
@@ -93,7 +94,7 @@ class _Commit:
     """One commit and the parts that are in it."""
 
     def __init__(self, connection: Connection) -> None:
-        self.connection, self.parts = connection, 0
+        self.connection, self.parts, self.is_broken = connection, 0, False
         self._transaction = connection.begin()
         self._ended, self._is_durable = threading.Event(), False
 
@@ -106,12 +107,21 @@ class _Commit:
             yield
             is_done = True
         finally:
-            if not self.connection.invalidated:  # it is when the process was told to end: nothing of it is kept
+            if self._is_whole():
                 self.connection.exec_driver_sql("RELEASE part" if is_done else "ROLLBACK TO part")
+
+    def _is_whole(self) -> bool:
+        """Whether the transaction still holds all its parts. SQLite undoes all of it by itself when the
+        disk is full or fails, and an interrupted driver throws the connection away: then nobody's part
+        is there, and what would be written next would stand outside any transaction."""
+        if not self.connection.invalidated:
+            driver: Any = self.connection.connection.driver_connection
+            self.is_broken = self.is_broken or not driver.in_transaction
+        return not (self.is_broken or self.connection.invalidated)
 
     def finish(self) -> None:
         try:
-            if self.connection.invalidated:
+            if not self._is_whole():
                 self._transaction.rollback()
                 return
             self._transaction.commit()
@@ -132,8 +142,12 @@ def for_update(connection: Connection) -> bool:
     return connection.dialect.name != "sqlite"
 
 
+def _postgresql(url: str) -> Engine:
+    return create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True)  # names stay out of the log
+
+
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"check_same_thread": False})
+    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _(connection, _record):  # type: ignore[no-untyped-def]

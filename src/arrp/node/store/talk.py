@@ -353,6 +353,11 @@ def note_asked(connection: Connection, **values: object) -> None:
     connection.execute(insert(asked).values(**values))
 
 
+def note_account(connection: Connection, request: str, key: str) -> None:
+    """Which account a request is about is known now: its cap counts from here (R-17)."""
+    connection.execute(update(asked).where(asked.c.request == request).values(key=key))
+
+
 def tally(connection: Connection, peer: str, key: str, body: Asked, now: datetime) -> Tally:
     """Σ claims this peer asked of us: in the last hour and day, at this account, under this mandate,
     for this loss. The peer's row is locked, so that two requests at once do not pass one cap."""
