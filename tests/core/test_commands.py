@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from arrp.core.errors import Conflict, Malformed, Refused
-from arrp.core.events import Answered, Decide, Extend, Resolved, Secure, Withdraw
+from arrp.core.events import Answered, Decide, Extend, LegsStated, Resolved, Secure, Withdraw
+from arrp.core.hearing import check_amounts
 from arrp.core.protocol import COMMANDS, step
-from arrp.core.request import Ask, Document, Source, Terms
+from arrp.core.request import Ask, Document, Leg, Source, Terms
 from arrp.core.step import Command, Heard
 from tests.stories.plain import ES, LT, NCB_DE, NCB_ES, START, VASP_LT, World, amount, payment
 from tests.stories.test_stories import ACCEPTED, BASIS, NCB_PT
@@ -67,7 +68,8 @@ def test_r19_asked_twice_is_asked_once(world: World) -> None:
         world.report("NCB-ES", payment("9.00 EUR", LT, "P1"))
     mine = world.nodes["NCB-ES"].case("loss")
     twin = mine.request(request).body
-    heard = Heard("a2", "NCB-ES", "Request", "twin", twin, ("Ana", "Ben"), None, None, mine.loss_of(twin), START)
+    heard = Heard("a2", "NCB-ES", "Request", "twin", twin, ("Ana", "Ben"), None, None, mine.loss_of(twin),
+                  START + timedelta(days=1))
     world.nodes["VASP-LT"].routes["twin"] = "request:twin"
     world.nodes["NCB-ES"].routes["twin"] = "loss"
     world.give("VASP-LT", "request:twin", heard)
@@ -163,3 +165,32 @@ def test_r80_a_case_closes_when_every_unit_is_accounted_for(world: World) -> Non
     world.officer("NCB-ES", "close", Resolved("enough"))
     with pytest.raises(Conflict, match="R-80"):
         world.officer("NCB-ES", "withdraw", Withdraw("wrong"), request, by=("Ana",))
+
+
+@pytest.mark.parametrize(("of", "claim"), [("5000000.00 EUR", "0.01 EUR"), ("10.00 EUR", "0.00 EUR"),
+                                          ("0.00 EUR", "10.00 EUR"), ("99999999999999999999.00 EUR",) * 2])
+def test_r10_what_is_asked_counts_for_what_is_asked(world: World, of: str, claim: str) -> None:
+    """R-10, R-15, R-17: mandates and policies cap the claim, so it cannot be smaller than what is held."""
+    request, key = asked(world)
+    body = world.nodes["VASP-LT"].case(key).request(request).body
+    check_amounts(body)
+    with pytest.raises(Refused, match="R-10"):
+        check_amounts(replace(body, asked=amount(of), claim=amount(claim)))
+
+
+def test_r32_a_leg_whose_account_cannot_be_read_is_an_officers(world: World) -> None:
+    """R-32, R-53: a fact is never refused for what it says."""
+    request, _ = asked(world)
+    nine = amount("9.00 EUR")
+    leg = Leg("leg-1", request, nine, nine, nine, START, "x", "till 4, ground floor")
+    fact = LegsStated((leg,), Terms(nine, moved_on=900), 1)
+    world.give("NCB-ES", "loss", Heard("a9", "VASP-LT", "MovedOn", request, fact))
+    assert f"leg {leg.id}" in world.nodes["NCB-ES"].case("loss").escalated
+
+
+def test_r11_terms_of_another_amount_are_no_terms_of_this_request(world: World) -> None:
+    """R-11, R-16: a holder cannot state a million gone of what was nine."""
+    request, _ = asked(world)
+    lie = LegsStated((), Terms(amount("1000000.00 EUR"), moved_on=100000000), 1)
+    with pytest.raises(Malformed, match="R-11"):
+        world.give("NCB-ES", "loss", Heard("a9", "VASP-LT", "MovedOn", request, lie))
