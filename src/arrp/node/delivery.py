@@ -20,17 +20,20 @@ from arrp.core.events import Intent, Verb
 from arrp.core.messages import Head, Urgency
 from arrp.core.request import Request
 from arrp.core.step import Answer, CoreAnswer
+from arrp.node.clock import Clock
 from arrp.node.hearing import Hearing
 from arrp.node.service import Service, retrying
 from arrp.node.store import talk, work
 from arrp.trace.follow import follow
 from arrp.wire.codec import loads
 from arrp.wire.envelope import Attached, Routing, b64, content, seal, sign
+from arrp.wire.json_text import BYTES_MAX
 
 log = logging.getLogger("arrp.delivery")
 
 LEASE = timedelta(seconds=30)  # a send or a question that takes longer is taken for dead
 WAIT_SECONDS_MAX = {Urgency.URGENT: 30, Urgency.ROUTINE: 600}
+ANSWER_SECONDS = 20  # less than a lease: nobody else has begun to send the same meanwhile
 KEEP_FOR = timedelta(days=7)  # a relay need not carry a parcel longer
 
 
@@ -41,17 +44,27 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """HTTP to the addresses of the directory: no redirects, ten seconds, nothing read beyond a receipt."""
+    """HTTP to the addresses of the directory: no redirects, nothing read beyond what an answer may be,
+    and no longer than a lease lasts, however slowly it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._client = httpx2.Client(timeout=10, follow_redirects=False, trust_env=False)
 
     def post(self, url: str, body: bytes) -> tuple[int, bytes]:
         try:
-            answer = self._client.post(url, content=body, headers={"content-type": "application/arrp"})
+            with self._client.stream("POST", url, content=body, headers={"content-type": "application/arrp"}) as answer:
+                return answer.status_code, self._read(url, answer)
         except httpx2.HTTPError as error:
             raise Unreachable(f"{url} does not answer: {error}") from error
-        return answer.status_code, answer.content
+
+    def _read(self, url: str, answer: httpx2.Response) -> bytes:
+        data, end = bytearray(), self._clock.seconds() + ANSWER_SECONDS
+        for chunk in answer.iter_bytes():
+            data += chunk
+            if len(data) > BYTES_MAX or self._clock.seconds() > end:
+                raise Unreachable(f"{url} answers more than {BYTES_MAX} bytes, or for more than {ANSWER_SECONDS} s")
+        return bytes(data)
 
     def close(self) -> None:
         self._client.close()

@@ -56,7 +56,7 @@ def serve(node: Node, core: Connector | None, host: str, port: int, officers: Pa
     node = replace(node, wake=awake.set)
     service = Service(node)
     hearing = Hearing(service)
-    transport = HttpTransport()
+    transport = HttpTransport(node.clock)
     with ThreadPoolExecutor(THREADS, "arrp") as executor:
         worker = Worker(service, Delivery(service, hearing, transport, core), executor, awake)
         apps = [
