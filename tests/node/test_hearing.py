@@ -198,12 +198,23 @@ def test_r24_bytes_that_may_be_anybodys_take_no_number(world: World) -> None:
 def test_r24_who_is_not_the_requesting_side_wishes_nothing(world: World) -> None:
     mouth = started(world)
     stranger = Mouth(world, "NCB-PT", "VASP-LT", mouth.request)
-    assert stranger.say("Withdraw", WITHDRAW, by=("Rui",)).code == "not-a-party"
-    assert stranger.say("Keep", SMALL).code == "not-a-party"
+    assert stranger.say("Withdraw", WITHDRAW, by=("Rui",)).outcome is Outcome.APPLIED  # of one of its own, to come
+    assert stranger.say("Keep", SMALL).code == "unknown-request"
     assert mouth.say("RequestSeen", Answered(Terms.unanswered(ASKED))).code == "not-a-party"
     assert mouth.say("Decide", Decide(True, None, BASIS, None), by=("Ana", "Ben")).code == "not-competent"
     world.settle()
     assert held_sum(world) == ASKED.minor
+
+
+def test_r27_nobody_withdraws_anothers_request_before_it_comes(world: World) -> None:
+    """R-27: an early withdrawal is kept for its sender's own request, and an officer has signed it."""
+    mouth, request = asked_on_paper_only(world)
+    stranger = Mouth(world, "NCB-PT", "VASP-LT", mouth.request)
+    assert stranger.say("Withdraw", WITHDRAW).code == "approvals"
+    assert stranger.say("Withdraw", WITHDRAW, by=("Rui",)).outcome is Outcome.APPLIED
+    assert mouth.deliver(request).outcome is Outcome.APPLIED
+    world.settle()
+    assert hold_of(world, mouth).amount == ASKED
 
 
 def held_sum(world: World) -> int:
