@@ -26,7 +26,7 @@ test: $(UV) ## every test, on SQLite and PostgreSQL (ARGS="-k hold" for some of 
 
 check: $(UV) ## lint and types
 	@$(RUN) ruff check
-	@$(RUN) mypy -p arrp -p tests
+	@$(RUN) mypy -p arrp
 
 bench: $(UV) ## figures, as ratios against a floor measured in the same run
 	@$(RUN) python -m bench.run $(ARGS)
