@@ -14,27 +14,9 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from arrp.core.errors import ArrpError, Malformed, NotFound
-from arrp.core.events import (
-    Answered,
-    Credited,
-    Decide,
-    Dropped,
-    Event,
-    Extend,
-    GiveMore,
-    NamePayee,
-    Objection,
-    Release,
-    Resolved,
-    Return,
-    Secure,
-    Told,
-    Withdraw,
-)
-from arrp.core.mandate import Mandate
+from arrp.core.events import Event
 from arrp.core.messages import Approval
-from arrp.core.report import Report
-from arrp.core.request import Asked
+from arrp.core.protocol import COMMANDS
 from arrp.core.sentences import sentence
 from arrp.core.step import Command
 from arrp.core.sums import money
@@ -44,13 +26,8 @@ from arrp.node.store import audit, cases, talk, work
 from arrp.wire.codec import dumps, parse_json, read
 from arrp.wire.envelope import b64
 
-# The body of each verb; null for those that need none.
-BODIES: dict[str, type | None] = {
-    "report": Report, "mandate": Mandate, "send": Asked, "decide": Decide, "withdraw": Withdraw, "release": Release,
-    "extend": Extend, "secure": Secure, "payee": NamePayee, "return": Return, "object": Objection,
-    "decide-objection": Objection, "condition": Answered, "ask-more": Answered, "give-more": GiveMore,
-    "credited": Credited, "see": None, "tell-holder": Told, "drop": Dropped, "resolve": Resolved, "close": Resolved,
-}
+# The body of each verb, as the rules have it; null for those that need none.
+BODIES = {verb: None if body is object else body for verb, (_, body) in COMMANDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
