@@ -47,9 +47,12 @@ def verify(asked: Verifying) -> None:
 
 @command
 def witnessed(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
-    """The newest checkpoint of each peer that this node keeps: what the peer cannot take back."""
+    """The largest checkpoint of each peer that this node keeps: what the peer cannot take back."""
     rows = Desk(home).get("/checkpoints")
     if as_json:
         show_json(rows)
         return
-    show_table(("peer", "size", "checkpoint"), ((r["peer"], str(r["size"]), r["jws"] or "none") for r in rows))
+    show_table(("peer", "checkpoint"), ((row["peer"], row["jws"]) for row in rows))
+    for row in rows:
+        if row["contradiction"]:
+            say(f"{row['peer']} showed two histories of one size: keep both checkpoints (--json), tell its operator")

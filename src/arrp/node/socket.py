@@ -164,9 +164,10 @@ class Desk:
                 for at, case_id, event in rows if event.by == self.node.me and (said := sentence(event))]
 
     def checkpoints(self) -> list[dict[str, Any]]:
-        """The newest checkpoint each peer has shown us."""
+        """The largest checkpoint each peer has shown us, and one that contradicts it, if it showed two histories."""
         with self.node.store.reading() as connection:
-            return [{"peer": peer, "size": size, "jws": jws} for peer, size, jws in work.kept(connection)]
+            return [{"peer": peer, "jws": jws, "contradiction": other}
+                    for peer, jws, other in work.kept_checkpoints(connection)]
 
     def status(self) -> dict[str, Any]:
         with self.node.store.reading() as connection:

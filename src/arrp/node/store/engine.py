@@ -161,12 +161,3 @@ def _sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
-
-
-def check_reachable(store: Store) -> None:
-    """Raises Unreachable when the database does not answer."""
-    try:
-        with store.engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-    except DBAPIError as error:
-        raise Unreachable(f"the store does not answer: {error.orig}") from error

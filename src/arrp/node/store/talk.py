@@ -6,7 +6,6 @@ a number is taken, so numbers are dense and in commit order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -305,11 +304,6 @@ def is_due(connection: Connection, now: datetime) -> bool:
 
 def queued(connection: Connection) -> int:
     return connection.execute(select(func.count()).where(outbox.c.state == "queued")).scalar() or 0
-
-
-def undelivered(connection: Connection, requests: Iterable[str]) -> int:
-    query = select(func.count()).where(outbox.c.state == "queued", outbox.c.request.in_(list(requests)))
-    return connection.execute(query).scalar() or 0
 
 
 # --- inbox ------------------------------------------------------------------------------------------------

@@ -166,12 +166,6 @@ def kept_checkpoints(connection: Connection) -> list[tuple[str, str, str | None]
     return [(row.id, row.checkpoint, row.contradiction) for row in connection.execute(query.order_by(peers.c.id))]
 
 
-def kept(connection: Connection) -> list[tuple[str, int, str | None]]:
-    """(peer, size, signed checkpoint) of each peer."""
-    rows = connection.execute(select(peers.c.id, peers.c.checkpoint_size, peers.c.checkpoint).order_by(peers.c.id))
-    return [(row.id, row.checkpoint_size, row.checkpoint) for row in rows]
-
-
 def remembered(connection: Connection, name: str) -> str | None:
     return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
 
