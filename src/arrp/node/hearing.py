@@ -74,7 +74,9 @@ class Hearing:
         head = incoming.head
         with self.service.transaction() as door:
             conversation = door.conversation(head.sender, head.request or "")
-            known = talk.arrived(door.connection, head.sender, head.id)
+            # The number that is due has not come before, so nor has its head: most messages are not looked up.
+            in_turn = conversation is not None and head.number == conversation.seen + 1
+            known = None if in_turn else talk.arrived(door.connection, head.sender, head.id)
             if known is None:
                 known = self._fresh(door, conversation or self._begun(door, incoming), incoming)
             elif known.digest != _digest(head):
@@ -97,11 +99,12 @@ class Hearing:
         if in_turn or jumps:
             row = self._apply_alone(door, conversation, row, incoming)
         talk.take(door.connection, row)
+        has_jumped = jumps and row.outcome == Outcome.APPLIED
         moved = self._where(door, conversation)
-        if jumps and row.outcome == Outcome.APPLIED:
-            door.note_talk(replace(moved, jumped=max(moved.jumped, head.number)))
+        moved = replace(moved, heard=max(moved.heard, head.number), seen=head.number if in_turn else moved.seen,
+                        jumped=max(moved.jumped, head.number) if has_jumped else moved.jumped)
+        door.note_talk(moved)
         if in_turn:
-            door.note_talk(replace(moved, seen=head.number))
             self._drain(door, moved)
         return row
 
@@ -156,15 +159,15 @@ class Hearing:
 
     def _drain(self, door: Transaction, conversation: talk.Conversation) -> None:
         """The gap closed: apply what waited behind it, in order."""
-        while True:
-            conversation = self._where(door, conversation)
+        while conversation.seen < conversation.heard:
             row = talk.numbered(door.connection, conversation.peer, conversation.request, conversation.seen + 1)
             if row is None:
                 return
             if row.outcome == Outcome.WAITING:
                 settled = self._apply(door, conversation, row, self._unpacked_again(row))
                 talk.settle(door.connection, settled)
-            door.note_talk(replace(self._where(door, conversation), seen=row.number))
+            conversation = replace(self._where(door, conversation), seen=row.number)
+            door.note_talk(conversation)
 
     def _unpacked_again(self, row: talk.Arrived) -> Incoming | ArrpError:
         """What waited. Keys may have gone meanwhile: then it is refused in its turn, and stops nobody."""

@@ -32,7 +32,7 @@ from arrp.node.directory import Directory
 from arrp.node.keys import NodeKeys
 from arrp.node.standing import Standing
 from arrp.node.store import audit, cases, talk, work
-from arrp.node.store.engine import Store, for_update
+from arrp.node.store.engine import Store
 from arrp.wire.codec import act_bytes, dumps, read_act
 from arrp.wire.envelope import VERSION, act_hash, check_approval, unb64
 
@@ -201,17 +201,16 @@ class Transaction:
         return found
 
     def conversation(self, peer: str, request: str) -> talk.Conversation | None:
-        """Its locked row. The case is locked first, as everywhere: nobody waits in a ring (F06)."""
-        if not for_update(self.connection):
-            return self.talking(peer, request)
-        found = talk.find(self.connection, peer, request)
-        while found is not None:
-            self.load(found.case_id)
-            locked = self.talking(peer, request)
-            if locked is None or locked.case_id == found.case_id:
-                return locked
-            found = locked  # it joined another case while we waited
-        return None
+        """Its locked row, its case locked with it."""
+        if (peer, request) not in self._talks:
+            locked = talk.lock_with_case(self.connection, peer, request)
+            if locked is None:
+                return None
+            found, version = locked
+            self._talks[peer, request] = found
+            if found.case_id not in self._before:
+                self._before[found.case_id] = self.service.folds.at(self.connection, found.case_id, version)
+        return self._talks[peer, request]
 
     def talking(self, peer: str, request: str) -> talk.Conversation | None:
         """A conversation as this transaction leaves it; locked when it is first asked for."""

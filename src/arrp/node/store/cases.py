@@ -47,15 +47,16 @@ class Folds:
         version = connection.execute(_LOCK if for_update(connection) else _VERSION, {"of_id": id}).scalar()
         if version is None:
             raise NotFound(f"there is no case {id} on this node")
-        return self._at(connection, id, version)
+        return self.at(connection, id, version)
 
     def read(self, connection: Connection, id: str) -> Case:
         version = connection.execute(_VERSION, {"of_id": id}).scalar()
         if version is None:
             raise NotFound(f"there is no case {id} on this node")
-        return self._at(connection, id, version)
+        return self.at(connection, id, version)
 
-    def _at(self, connection: Connection, id: str, version: int) -> Case:
+    def at(self, connection: Connection, id: str, version: int) -> Case:
+        """The case as of that version, whose row the caller has read."""
         known = self._known.get(id)
         return known if known is not None and known.version == version else fold(self.me, id, log_of(connection, id))
 

@@ -114,6 +114,7 @@ conversations = Table(
     Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
     Column("sent", Integer, nullable=False),
     Column("seen", Integer, nullable=False),
+    Column("heard", Integer, nullable=False),  # highest number that arrived, in its turn or not
     Column("jumped", Integer, nullable=False),  # highest number of a command that did not wait in the gap
 )
 

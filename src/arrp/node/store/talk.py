@@ -6,11 +6,12 @@ a number is taken, so numbers are dense and in commit order.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
 from arrp.core.errors import Conflict
 from arrp.core.events import ATTACHED, KINDS
@@ -18,7 +19,7 @@ from arrp.core.messages import Approval, Outcome, Receipt
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import acts, asked, conversations, inbox, of, outbox, peers
+from arrp.node.store.tables import acts, asked, cases, conversations, inbox, of, outbox, peers
 from arrp.wire.codec import dumps, loads
 
 # What never waits for a lower number (R-27).
@@ -32,6 +33,7 @@ class Conversation:
     case_id: str
     sent: int
     seen: int
+    heard: int
     jumped: int
 
 
@@ -101,12 +103,19 @@ class Arrived:
     waiting: bytes | None
 
 
+def _values(row: Conversation | Arrived) -> dict[str, object]:
+    return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
 # --- conversations -----------------------------------------------------------------------------------
 
 
 _ABOUT = of(conversations.c.peer, conversations.c.request)
 _FIND = select(conversations).where(_ABOUT)
 _LOCK = _FIND.with_for_update()
+# The case is locked first, as everywhere: nobody waits in a ring (F06).
+_FIND_BOTH = select(conversations, cases.c.version).select_from(cases).join(conversations).where(_ABOUT)
+_LOCK_BOTH = _FIND_BOTH.with_for_update(of=(cases, conversations))
 _CASE_OF = select(conversations.c.case_id).where(of(conversations.c.request))
 _BEGIN, _NOTE = insert(conversations), update(conversations).where(_ABOUT)
 
@@ -117,10 +126,16 @@ def lock(connection: Connection, peer: str, request: str) -> Conversation | None
     return Conversation(*row) if row else None
 
 
-def find(connection: Connection, peer: str, request: str) -> Conversation | None:
-    """As `lock`, without the lock: to learn which case is to be locked first."""
-    row = connection.execute(_FIND, {"of_peer": peer, "of_request": request}).first()
-    return Conversation(*row) if row else None
+def lock_with_case(connection: Connection, peer: str, request: str) -> tuple[Conversation, int] | None:
+    """A conversation and its case, both locked, in one statement; the version of the case."""
+    about = {"of_peer": peer, "of_request": request}
+    while True:
+        row = connection.execute(_LOCK_BOTH if for_update(connection) else _FIND_BOTH, about).first()
+        if row is not None:
+            return Conversation(*row[:-1]), row.version
+        # Nothing: there is none, or it joined another case while we waited for the lock.
+        if not for_update(connection) or connection.execute(_FIND, about).first() is None:
+            return None
 
 
 def case_of(connection: Connection, request: str) -> str | None:
@@ -129,14 +144,14 @@ def case_of(connection: Connection, request: str) -> str | None:
 
 
 def begin(connection: Connection, peer: str, request: str, case_id: str) -> Conversation:
-    fresh = Conversation(peer, request, case_id, 0, 0, 0)
-    connection.execute(_BEGIN, asdict(fresh))
+    fresh = Conversation(peer, request, case_id, 0, 0, 0, 0)
+    connection.execute(_BEGIN, _values(fresh))
     return fresh
 
 
 def note(connection: Connection, talk: Conversation) -> None:
-    changes = {"case_id": talk.case_id, "sent": talk.sent, "seen": talk.seen, "jumped": talk.jumped}
-    connection.execute(_NOTE, {"of_peer": talk.peer, "of_request": talk.request, **changes})
+    connection.execute(_NOTE, {"of_peer": talk.peer, "of_request": talk.request, "case_id": talk.case_id,
+                               "sent": talk.sent, "seen": talk.seen, "heard": talk.heard, "jumped": talk.jumped})
 
 
 def with_peer(connection: Connection, peer: str) -> list[Conversation]:
@@ -148,7 +163,9 @@ def with_peer(connection: Connection, peer: str) -> list[Conversation]:
 
 
 _SAME_ACT = select(acts.c.act_hash).where(of(acts.c.act_hash) | of(acts.c.by, acts.c.act))
-_KEEP_ACT = insert(acts)
+_KEEP_ACT = insert(acts).from_select(
+    list(acts.c), select(*(bindparam(column.name, type_=column.type) for column in acts.c)).where(~_SAME_ACT.exists())
+).execution_options(preserve_rowcount=True)
 _ACT = select(acts).where(of(acts.c.act_hash))
 _OWN_ACT = select(acts).where(of(acts.c.by, acts.c.act))
 
@@ -157,14 +174,12 @@ def keep_act(connection: Connection, act: KeptAct) -> None:
     """Keep the bytes of an act. One that is already kept stays as it is: its hash names its content.
     Raises Conflict when its author gave the same id to another act."""
     same = {"of_act_hash": act.act_hash, "of_by": act.by, "of_act": act.act}
-    for kept in connection.execute(_SAME_ACT, same).scalars():
-        if kept != act.act_hash:
-            raise Conflict(f"{act.by} said act {act.act} before, with other content", rule="R-24", code="equivocation")
-        return
-    connection.execute(_KEEP_ACT, {
+    kept = connection.execute(_KEEP_ACT, {
         "act_hash": act.act_hash, "act": act.act, "by": act.by, "kind": act.kind, "case_id": act.case_id,
-        "bytes": act.data, "salt": act.salt, "approvals": dumps(_Approvals(act.approvals)),
+        "bytes": act.data, "salt": act.salt, "approvals": dumps(_Approvals(act.approvals)), **same,
     })
+    if kept.rowcount == 0 and set(connection.execute(_SAME_ACT, same).scalars()) != {act.act_hash}:
+        raise Conflict(f"{act.by} said act {act.act} before, with other content", rule="R-24", code="equivocation")
 
 
 def approved(connection: Connection, act_hash: str, approval: Approval) -> None:
@@ -320,7 +335,12 @@ def arrived(connection: Connection, peer: str, head: str) -> Arrived | None:
 
 
 def take(connection: Connection, row: Arrived) -> None:
-    connection.execute(_TAKE, asdict(row))
+    """Keep what arrived. Raises Conflict where its sender used the head's id under another number."""
+    try:
+        connection.execute(_TAKE, _values(row))
+    except IntegrityError as error:
+        raise Conflict(f"head {row.head} of {row.peer} came before with other content", rule="R-24",
+                       code="equivocation") from error
 
 
 def settle(connection: Connection, row: Arrived) -> None:

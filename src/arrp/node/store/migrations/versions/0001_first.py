@@ -139,6 +139,7 @@ def _conversations() -> None:
         sa.Column("case_id", sa.Text(), nullable=False),
         sa.Column("sent", sa.Integer(), nullable=False),
         sa.Column("seen", sa.Integer(), nullable=False),
+        sa.Column("heard", sa.Integer(), nullable=False),
         sa.Column("jumped", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
         sa.PrimaryKeyConstraint("peer", "request")
