@@ -160,9 +160,9 @@ def test_r21_r62_what_is_told_names_no_coin_and_the_request_says_what_to_find(wo
 def test_r80_a_case_closes_when_every_unit_is_accounted_for(world: World) -> None:
     request, _ = asked(world)
     with pytest.raises(Refused, match="R-80"):
-        world.officer("NCB-ES", "close", Resolved("enough"))
+        world.officer("NCB-ES", "close", Resolved("returned"))
     world.officer("NCB-ES", "withdraw", Withdraw("wrong"), request, by=("Ana",))
-    world.officer("NCB-ES", "close", Resolved("enough"))
+    world.officer("NCB-ES", "close", Resolved("returned"))
     with pytest.raises(Conflict, match="R-80"):
         world.officer("NCB-ES", "withdraw", Withdraw("wrong"), request, by=("Ana",))
 

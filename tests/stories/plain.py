@@ -29,6 +29,7 @@ from arrp.core.answers import (
     Stopped,
     Why,
 )
+from arrp.core.by_hand import PAPER
 from arrp.core.case import Case, apply
 from arrp.core.coins import Coins
 from arrp.core.deadline import Power
@@ -38,7 +39,7 @@ from arrp.core.ledger import Ledger, Transfer
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Approval
 from arrp.core.money import Amount
-from arrp.core.policy import Officer, Participant, Policy, Rules
+from arrp.core.policy import Officer, Participant, Policy, Rules, Tally
 from arrp.core.protocol import next_due, step
 from arrp.core.report import Party, Payment, Report
 from arrp.core.request import Ask, Asked, Credit, Request, Source
@@ -166,6 +167,7 @@ class World:
         self.now, self.lines, self.queue = START, list[str](), deque[tuple[str, str, Any]]()
         self.nodes: dict[str, Node] = {}
         self.count = 0
+        self.strangers: tuple[str, ...] = ()  # officers whom no node has called back
         self.refused: list[str] = []  # codes with which peers refused an act
         self.prepare: Callable[[], object] = lambda: None
 
@@ -195,7 +197,8 @@ class World:
         """An officer's command, then the approvals of `by` over whatever draft it left."""
         owner = self.nodes[node]
         key = owner.routes.get(request or "", case)
-        command = Command(self.new_id(), verb, by[0] if by else "officer", request, body, "00" * 16)
+        officer = by[0] if by else owner.rules.me.officers[0].id
+        command = Command(self.new_id(), verb, officer, request, body, "00" * 16)
         before = set(owner.case(key).drafts)
         self.give(node, key, command)
         for officer in by:
@@ -213,7 +216,8 @@ class World:
         said = Report(loss, node, payments, "BEC", self.now, facts="invoice redirection")
         self.officer(node, "report", said)
         mandate = Mandate(loss, said.total, said.total, 3, (), ("hold", "stop"), (), START, START + timedelta(days=30))
-        self.officer(node, "mandate", mandate, by=("Ana", "Ben"))
+        signers = tuple(officer.id for officer in self.nodes[node].rules.me.officers[:2])
+        self.officer(node, "mandate", mandate, by=signers)
 
     def ask(self, node: str, asked: str, account: str, *, payment: int = 0, claim: str = "",
             by: tuple[str, ...] = (), ask: Ask = Ask.HOLD) -> str:
@@ -275,9 +279,9 @@ class World:
             self.spread(node, key, event)
 
     def write(self, node: Node, event: Event) -> None:
-        said = sentence(event) if event.by == node.id else None
+        said = sentence(event) if event.by == node.id or event.act_hash == PAPER else None
         if said:
-            line = f"{self.now:%d %b %H:%M}  {node.id:<8} {said}"
+            line = f"{self.now:%d %b %H:%M}  {event.by:<8} {said}"
             self.lines.append(line)
 
     def spread(self, node: Node, key: str, event: Event) -> None:
@@ -287,7 +291,7 @@ class World:
             self.queue.append((node.id, key, CoreAnswer(event.body.ref, core.do(event.body, body, self.now), follow)))
         elif event.kind == "CaseJoined":
             self.rejoin(node, key, event)
-        elif event.by == node.id and event.to and event.to != node.id:
+        elif event.by == node.id and event.to in self.nodes and event.to != node.id:
             self.carry(node, key, event)
 
     def rejoin(self, node: Node, key: str, event: Event) -> None:
@@ -296,7 +300,7 @@ class World:
         assert node.core is not None
         answer = CoreAnswer("find", node.core.find(request.body), follow)
         loss = node.cases[key].loss_of(request.body)
-        joined = Joined(self.new_id(), request, answer, loss)
+        joined = Joined(self.new_id(), request, answer, loss, Tally(strangers=self.strangers))
         self.queue.append((node.id, node.routes[request.id], joined))
 
     def carry(self, node: Node, key: str, event: Event) -> None:
@@ -315,14 +319,14 @@ class World:
                 known[node.cases[key].mandate[0]] = node.cases[key].mandate[1]
             mandate = known.get(mandate_hash or "")
         heard = Heard(f"hash-{event.act}", node.id, event.kind, event.request, event.body, event.officers, mandate,
-                      mandate_hash, loss, event.not_after)
+                      mandate_hash, loss, event.not_after, Tally(strangers=self.strangers))
         self.queue.append((peer.id, peer.routes[event.request], heard))
         receipt = Receipted(f"receipt-{event.act}", event.act, "", event.kind, event.request, "applied", None, None)
         self.queue.append((node.id, key, receipt))
 
 
 def people(*names: str) -> tuple[Officer, ...]:
-    return tuple(Officer(name, name, ("duty officer",), "k", "") for name in names)
+    return tuple(Officer(name, name, ("duty officer", "redress officer", "data-protection officer")) for name in names)
 
 
 def payment(text: str, to: str, ref: str, at: datetime = START) -> Payment:
@@ -333,7 +337,8 @@ def payment(text: str, to: str, ref: str, at: datetime = START) -> Payment:
 NCB_ES = Participant("NCB-ES", "Bureau ES", "authority", "ES", "", (), people("Ana", "Ben"))
 NCB_DE = Participant("NCB-DE", "Bureau DE", "authority", "DE", "", (), people("Eva", "Fritz"))
 NCB_PT = Participant("NCB-PT", "Bureau PT", "authority", "PT", "", (), people("Rui", "Zoe"), instructs=("BANK-PT",))
-BANK_PT = Participant("BANK-PT", "Banco PT", "institution", "PT", "", (institution_of(PT),), people("Tom"))
+BANK_PT = Participant("BANK-PT", "Banco PT", "institution", "PT", "", (institution_of(PT),),
+                      people("Tom", "Tim", "Redress"))
 VASP_LT = Participant("VASP-LT", "Exchange LT", "institution", "LT", "", (institution_of(LT),), people("Lina", "Ona"))
 BIG = 10**12
 OPEN = Policy(("@authority",), (), "EUR", BIG, BIG, BIG, BIG, True, "pt-1")

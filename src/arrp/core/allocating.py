@@ -43,8 +43,15 @@ def _time_to_keep(step: Step, loss: int, unkept: list[Request]) -> bool:
     open_wishes = [r for r in step.case.wishes if r.is_open]
     if sum(reserved(r) for r in open_wishes) <= loss or all(r.is_answered for r in open_wishes):
         return True
-    ends = [r.hold.keep_by for r in unkept if r.hold is not None and r.hold.keep_by is not None]
-    return any(step.now >= at - step.rules.keep_before for at in ends)
+    ends = [at for r in unkept if (at := _keep_at(r, step.rules)) is not None]
+    return any(step.now >= at for at in ends)
+
+
+def _keep_at(request: Request, rules: Rules) -> datetime | None:
+    """Some minutes before the surplus of its hold goes free, whatever instant its holder states."""
+    if request.hold is None or request.hold.keep_by is None:
+        return None
+    return max(request.hold.keep_by, request.at + rules.keep_before) - rules.keep_before
 
 
 def tell_keep(step: Step, request: Request, minor: int, *, rest_free: bool) -> None:
@@ -82,5 +89,5 @@ def overshoot(step: Step) -> None:
 
 def dues(case: Case, rules: Rules) -> list[datetime | None]:
     """When a hold nobody has kept yet must be kept, whether all have answered or not."""
-    unkept = [r.hold for r in case.wishes if r.is_open and r.keep is None and r.hold is not None and r.hold.in_force]
-    return [hold.keep_by - rules.keep_before for hold in unkept if hold.keep_by is not None]
+    unkept = [r for r in case.wishes if r.is_open and r.keep is None and r.hold is not None and r.hold.in_force]
+    return [_keep_at(request, rules) for request in unkept]

@@ -32,7 +32,7 @@ class Capabilities:
     seconds: int  # how long it takes, usually
     in_flight: bool
     arm: bool
-    return_: bool
+    return_: bool = field(metadata={"name": "return"})
 
 
 @dataclass(frozen=True, slots=True)

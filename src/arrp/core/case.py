@@ -13,11 +13,12 @@ from datetime import datetime
 from functools import reduce
 
 from arrp.core.book import Book
-from arrp.core.changes import CHANGES, begun
+from arrp.core.changes import CHANGES, begun, changed
 from arrp.core.errors import NotFound
 from arrp.core.events import RETURN_FACTS, Draft, Event, Intent, Located, NamePayee, Objection, ReturnStated
 from arrp.core.mandate import LossAct, Mandate
 from arrp.core.messages import Approval
+from arrp.core.notes import Beside
 from arrp.core.report import Report
 from arrp.core.request import Asked, Leg, Request
 
@@ -28,7 +29,7 @@ class Case:
 
     me: str
     id: str
-    state: str = "open"  # open | resolved | closed | joined
+    state: str = "open"  # open | resolved | closed | joined | erased
     version: int = 0
     loss: str = ""
     stated_by: str = ""
@@ -50,7 +51,12 @@ class Case:
     returns: Mapping[str, tuple[str, ReturnStated]] = field(default_factory=dict)
     credited: frozenset[str] = frozenset()  # returns that the payee's institution states as credited
     escalated: frozenset[str] = frozenset()
+    closed: tuple[datetime, str] | None = None  # when, and its outcome
     anomalies: tuple[str, ...] = ()
+    passed_on: frozenset[str] = frozenset()  # corrections and wishes to erase that went round here (R-74)
+    called_back: frozenset[str] = frozenset()  # which of the escalated call-backs were made and confirmed
+    ball: tuple[str, datetime] | None = None  # who works on it, since when (R-93)
+    only: frozenset[str] = frozenset()  # officers who may know it; empty: all whose role reads (R-92)
     last_act: Mapping[str, str] = field(default_factory=dict)  # request -> hash of the peer's newest act
     looked_at: datetime | None = None
 
@@ -89,6 +95,14 @@ class Case:
     def returns_of(self, request: str) -> tuple[ReturnStated, ...]:
         return tuple(stated for of, stated in self.returns.values() if of == request)
 
+    def beside(self, request: str) -> Beside:
+        """What goes along with a request that moves to another case."""
+        mine = self.returns_of(request)
+        return Beside(
+            self.payees.get(request), mine, tuple(o for of, o in self.objections.values() if of == request),
+            self.told.get(request), tuple(sorted(self.credited & {stated.id for stated in mine})),
+        )
+
     def leg(self, id: str) -> Leg:
         for request in self.requests.values():
             for leg in request.legs:
@@ -118,10 +132,10 @@ def apply(case: Case, event: Event) -> Case:
 
 def _request_changed(case: Case, event: Event) -> Case:
     """An event about a request we never had (a fact before its request) changes no request."""
-    change, known = CHANGES.get(event.kind), case.requests.get(event.request or "")
-    if change is None or known is None:
+    known = case.requests.get(event.request or "")
+    if event.kind not in CHANGES or known is None:
         return case
-    return replace(case, requests={**case.requests, known.id: change(known, event)})
+    return replace(case, requests={**case.requests, known.id: changed(known, event)})
 
 
 def _request(case: Case, event: Event) -> Case:
@@ -170,6 +184,11 @@ def _objection(case: Case, event: Event) -> Case:
     return replace(case, objections={**case.objections, objection.id: (event.request or "", objection)})
 
 
+def _called_back(case: Case, event: Event) -> Case:
+    made = f"call-back {event.request} {event.body.officer}"
+    return replace(case, called_back=case.called_back | {made} if event.body.confirmed else case.called_back - {made})
+
+
 def _opened(case: Case, event: Event) -> Case:
     said = event.body
     return replace(case, loss=said.loss, stated_by=said.stated_by, title=said.title, secret=said.secret)
@@ -181,9 +200,19 @@ def _joined(case: Case, event: Event) -> Case:
         request = replace(request, hold=None)  # it was to be stopped in flight, and landed: nothing was placed
     if request.id in case.early:
         request = replace(request, wish="withdrawn")
-    case = replace(case, requests={**case.requests, request.id: request})
+    case = _with_beside(replace(case, requests={**case.requests, request.id: request}), request.id, event.body.beside)
     loss = event.body.loss
     return case if loss is None else _with_loss(case, request.body.loss_act or "", loss)
+
+
+def _with_beside(case: Case, request: str, beside: Beside) -> Case:
+    return replace(
+        case, payees={**case.payees, request: beside.payee} if beside.payee else case.payees,
+        returns={**case.returns, **{stated.id: (request, stated) for stated in beside.returns}},
+        objections={**case.objections, **{objection.id: (request, objection) for objection in beside.objections}},
+        told={**case.told, request: beside.told} if beside.told else case.told,
+        credited=case.credited | frozenset(beside.credited),
+    )
 
 
 _FOLDS: dict[str, Fold] = {
@@ -206,10 +235,17 @@ _FOLDS: dict[str, Fold] = {
     "LossReported": lambda case, event: replace(case, report=event.body),
     "CaseJoined": lambda case, event: replace(case, state="joined"),
     "CaseResolved": lambda case, event: replace(case, state="resolved"),
-    "CaseClosed": lambda case, event: replace(case, state="closed"),
+    "CaseClosed": lambda case, event: replace(case, state="closed", closed=(event.at, event.body.outcome)),
+    "CaseErased": lambda case, event: replace(case, state="erased"),
     "Located": lambda case, event: replace(case, located={**case.located, event.body.request: event.body}),
     "Booked": lambda case, event: replace(case, books={**case.books, event.body.book.request: event.body.book}),
     "NamePayee": lambda case, event: replace(case, payees={**case.payees, event.request or "": event.body}),
     "Escalated": lambda case, event: replace(case, escalated=case.escalated | {event.body.what}),
     "Anomaly": lambda case, event: replace(case, anomalies=(*case.anomalies, event.body.code)),
+    "SentByHand": lambda case, event: replace(case, escalated=case.escalated - {f"post {event.body.act}"}),
+    **dict.fromkeys(("Corrected", "EraseAsked"),
+                    lambda case, event: replace(case, passed_on=case.passed_on | {event.body.id})),
+    "CallBackMade": _called_back,
+    "HandedOver": lambda case, event: replace(case, ball=(event.body.to, event.at)),
+    "CaseRestricted": lambda case, event: replace(case, only=frozenset(event.body.officers)),
 }

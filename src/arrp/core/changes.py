@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from arrp.core.events import HOLD_FACTS, RETURN_FACTS, Event, Intent, Verb
+from arrp.core.by_hand import PAPER, is_unsigned
+from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Event, Intent, Verb
 from arrp.core.hold import Hold
 from arrp.core.money import Amount
 from arrp.core.request import WISH, Request, Terms
@@ -48,7 +49,8 @@ def _hold(request: Request, event: Event) -> Request:
 
 
 def _moved_on(request: Request, event: Event) -> Request:
-    legs = {leg.id: leg for leg in (*request.legs, *event.body.legs)}  # legs only grow
+    known = () if event.act_hash == PAPER else request.legs  # legs only grow, unless a letter was typed wrongly
+    legs = {leg.id: leg for leg in (*known, *event.body.legs)}
     return replace(request, legs=tuple(legs.values()), terms=event.body.terms, answer_at=request.answer_at or event.at)
 
 
@@ -68,7 +70,7 @@ def _keep(request: Request, event: Event) -> Request:
 
 def _delivered(request: Request, event: Event) -> Request:
     """A receipt is all we hear of `received`; it may come after our withdrawal."""
-    wish = "delivered" if request.wish == "sent" else request.wish
+    wish = "delivered" if request.wish in ("sent", "sent_by_hand") else request.wish
     return replace(request, wish=wish, answer="received" if request.answer == "none" else request.answer)
 
 
@@ -95,5 +97,17 @@ CHANGES: dict[str, Change] = {
     "Keep": _keep,
     "Withdraw": lambda request, _: replace(request, wish="withdrawn"),
     "RequestDelivered": _delivered,
+    "SentByHand": lambda request, _: replace(request, wish="sent_by_hand" if request.wish == "sent" else request.wish),
+    "AnsweredByHand": _delivered,
     "Intended": _intended,
 }
+
+
+def changed(request: Request, event: Event) -> Request:
+    """The request after an event about it, marked where nobody's node signed what is known (R-97). A signed
+    word takes the mark away; one about the answer alone does not while a hold is known from paper."""
+    after = CHANGES[event.kind](request, event)
+    if request.side != "requesting" or event.by != request.peer or KINDS[event.kind].writer != "requested":
+        return after
+    about_money = event.kind in (*HOLD_FACTS, *RETURN_FACTS, "MovedOn") or after.hold is None
+    return replace(after, unsigned=is_unsigned(event) or (request.unsigned and not about_money))

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from arrp.core.case import Case
 from arrp.core.deadline import Power, hours_after, until
 from arrp.core.ending import confirm, end, extend_blocks
 from arrp.core.errors import Malformed, Refused
-from arrp.core.events import KINDS, Answered, Decide, Dropped, Extend, NamePayee, Resolved, Secure, Told
+from arrp.core.events import (
+    KINDS,
+    Answered,
+    Decide,
+    Dropped,
+    Erased,
+    Extend,
+    NamePayee,
+    Outcome,
+    Resolved,
+    Secure,
+    Told,
+)
 from arrp.core.hold import Hold
 from arrp.core.holding import stop
+from arrp.core.policy import Rules
 from arrp.core.reading import find
 from arrp.core.request import Ask, Condition, Reason, Request
 from arrp.core.requesting import may_close
@@ -92,6 +106,8 @@ def secure(step: Step, request: Request, said: Secure, officers: tuple[str, ...]
     hold = in_force(request)
     if said.review_at <= step.now:
         raise Refused(f"review at {said.review_at:%Y-%m-%dT%H:%MZ} is past: an order has a coming review", rule="R-57")
+    if said.review_at > step.now + timedelta(days=SECURED_DAYS):
+        raise Refused(f"review at {said.review_at:%Y-%m-%dT%H:%MZ} is more than {SECURED_DAYS} days ahead", rule="R-57")
     secured = hold.moved("HoldSecured", basis=said.basis, review_at=said.review_at, until=None)
     state_hold(step, request, "HoldSecured", secured)
     extend_blocks(step, step.case.request(request.id), said.review_at + timedelta(days=SECURED_DAYS))
@@ -188,14 +204,44 @@ def drop(step: Step, command: Command) -> None:
 
 
 def resolve(step: Step, command: Command) -> None:
-    said: Resolved = command.body
-    step.note("CaseResolved", said)
+    """R-80: the outcome is coded."""
+    step.note("CaseResolved", _coded(command.body))
 
 
 def close(step: Step, command: Command) -> None:
     """R-80: every unit accounted for, or it does not close."""
+    said = _coded(command.body)
     may_close(step)
-    step.note("CaseClosed", command.body)
+    step.note("CaseClosed", said)
+
+
+def _coded(said: Resolved) -> Resolved:
+    if said.outcome not in set(Outcome):
+        raise Malformed(f"{said.outcome} is not an outcome; there are {', '.join(Outcome)}")
+    return said
+
+
+def erase(step: Step, command: Command) -> None:
+    """R-65: what is private in a closed case goes, for ever; what is left folds and verifies."""
+    said: Erased = command.body
+    if step.case.state != "closed":
+        raise Refused(f"case {step.case.id} is {step.case.state}: only a closed case is erased. Close it first.",
+                      rule="R-65", code="not-closed")
+    step.note("CaseErased", said)
+
+
+def forget(step: Step) -> None:
+    """R-65: the time that our rules give to this kind of case is over."""
+    at = forget_at(step.case, step.rules)
+    if at is not None and step.now >= at:
+        step.note("CaseErased", Erased("the time it is kept is over"))
+
+
+def forget_at(case: Case, rules: Rules) -> datetime | None:
+    if case.state != "closed" or case.closed is None:
+        return None
+    closed_at, outcome = case.closed
+    return closed_at + (rules.keep_unfounded if outcome == Outcome.UNFOUNDED else rules.keep_closed)
 
 
 COMMANDS: dict[str, Rule] = {
@@ -216,4 +262,5 @@ COMMANDS: dict[str, Rule] = {
     "drop": (drop, Dropped),
     "resolve": (resolve, Resolved),
     "close": (close, Resolved),
+    "erase": (erase, Erased),
 }

@@ -105,7 +105,7 @@ def unblock(step: Step, request: Request, to: int, why: str) -> None:
             intent = Intent(ref, Verb.RELEASE, request.id, block.ref, left, None, why, account_ref)
             step.note("Intended", intent, request.id)
     if not book.blocks:
-        _state_blocked(step, request)
+        state_blocked(step, request)
 
 
 def released(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> None:
@@ -121,12 +121,12 @@ def released(step: Step, request: Request, intent: Intent, given: CoreAnswer) ->
     stay = block.coins.lowest(left)
     book = book.with_block(block.ref, left, stay, at)
     write_book(step, replace(book, let_go=book.let_go | (block.coins - stay)))
-    _state_blocked(step, request)
+    state_blocked(step, request)
     restate(step)
 
 
-def _state_blocked(step: Step, request: Request) -> None:
-    """State the hold as the core now has it; an ending hold with nothing blocked has ended."""
+def state_blocked(step: Step, request: Request) -> None:
+    """R-47: state the hold as the core now has it; an ending hold with nothing blocked has ended."""
     hold = step.case.request(request.id).hold
     assert hold is not None
     if hold.is_over:

@@ -4,8 +4,11 @@
     ├── Malformed       the input cannot be read: usage, exit 2
     ├── NotFound        nothing is known under that name: exit 3
     ├── Refused         a rule of docs/protocol.md says no: exit 4
-    │   └── NeedsApproval   yes, once another officer signs: exit 7
+    │   ├── NeedsApproval   yes, once another officer signs: exit 7
+    │   ├── Unauthenticated nobody knows who calls
+    │   └── Forbidden       it is known who calls, and that they may not
     ├── Conflict        somebody was there first, or the same id has other content: exit 5
+    │   └── Outdated        it changed since who wishes looked
     ├── Unreachable     written down and queued, but the other side is silent: exit 6
     └── Corrupt         what is stored is not what was stored: exit 8
 
@@ -54,11 +57,29 @@ class NeedsApproval(Refused):
     status = 409
 
 
+class Unauthenticated(Refused):
+    """Nobody knows who calls."""
+
+    status = 401
+
+
+class Forbidden(Refused):
+    """It is known who calls, and that they may not."""
+
+    status = 403
+
+
 class Conflict(ArrpError):
     """Somebody was there first, or the same id came with other content."""
 
     exit_code = 5
     status = 409
+
+
+class Outdated(Conflict):
+    """It changed since who wishes looked at it."""
+
+    status = 412
 
 
 class Unreachable(ArrpError):

@@ -1,4 +1,5 @@
-"""What the requested side says: the bodies of its facts, each whole, so the last word is the truth (R-31)."""
+"""What the requested side says: the bodies of its facts, each whole, so the last word is the truth (R-31);
+and the two facts that either side may have to say."""
 
 from __future__ import annotations
 
@@ -81,3 +82,21 @@ class ReturnStated:
     ground: str
     rests_on: str | None = None
     reference: str = field(default="", metadata=PRIVATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What was said about an account is wrong (R-74). `what`: account, person, amount, crime or report."""
+
+    id: str
+    what: str
+    text: str = field(default="", metadata=PRIVATE)
+
+
+@dataclass(frozen=True, slots=True)
+class EraseAsked:
+    """Whoever was told is asked to erase what its own law does not make it keep (R-65)."""
+
+    id: str
+    basis: str
+    text: str = field(default="", metadata=PRIVATE)

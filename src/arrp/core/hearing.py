@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from arrp.core import allocating, deciding, ending, holding, instructing, requesting, returning
+from arrp.core import allocating, correcting, deciding, ending, holding, instructing, requesting, returning
 from arrp.core.changes import ANSWERS
 from arrp.core.errors import Malformed, Refused
 from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Answered, Delivered, Signed
@@ -19,6 +19,7 @@ from arrp.core.mandate import check_loss, check_mandate
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, check_entitled
 from arrp.core.request import ANSWER, Asked, Reason, Request
+from arrp.core.roles import counted
 from arrp.core.stating import finish
 from arrp.core.step import Heard, Receipted, Step, bounced
 
@@ -37,11 +38,14 @@ def hear(step: Step, heard: Heard) -> None:
         _early(step, heard)
         return
     side = {"requested": "requesting", "requesting": "requested"}.get(row.writer)
-    if request.side != side or request.peer != heard.sender:
+    if side not in (request.side, None) or request.peer != heard.sender:
         raise Refused(f"{heard.sender} is not the {row.writer} side of {request.id}", rule="R-24", code="not-a-party")
     if row.command:
-        _check_command(heard, request)
+        _check_command(step, heard, request)
     check_assets(heard, request)
+    if row.writer == "either":
+        correcting.heard(step, heard, request)
+        return
     _mark_jump(step, heard, request)
     step.hear(heard)
     request = step.case.request(heard.request)
@@ -51,12 +55,13 @@ def hear(step: Step, heard: Heard) -> None:
         _told(step, heard, request)
 
 
-def _check_command(heard: Heard, request: Request) -> None:
+def _check_command(step: Step, heard: Heard, request: Request) -> None:
     """R-22: an authority passes on by itself what its requester signed; everybody else signs."""
     passed_on = heard.kind in instructing.DOWN and request.relation == "instructs"
     needs = 0 if passed_on else KINDS[heard.kind].approvals
-    if len(set(heard.officers)) < needs:
-        raise Refused(f"{heard.kind} needs {needs} officers' signatures", rule="R-22", code="approvals")
+    if len(counted(step.rules.participant(heard.sender), heard.officers, heard.kind)) < needs:
+        raise Refused(f"{heard.kind} needs the signatures of {needs} officers whose role carries it", rule="R-22",
+                      code="approvals")
     instructing.check_whose(heard, request)
 
 
@@ -76,7 +81,7 @@ def _early(step: Step, heard: Heard) -> None:
     """A withdrawal that came before its request: the request will find it withdrawn (R-27)."""
     if heard.kind != "Withdraw":
         raise Refused(f"request {heard.request} is not known here", rule="R-24", code="unknown-request")
-    if not heard.officers:
+    if not counted(step.rules.participant(heard.sender), heard.officers, heard.kind):
         raise Refused("Withdraw needs an officer's signature", rule="R-22", code="approvals")
     step.hear(heard)
     step.anomaly("early", f"{heard.kind} of {heard.request} came first", heard.request)
@@ -123,7 +128,7 @@ def _check_request(step: Step, heard: Heard, requester: Participant) -> None:
         raise Refused(f"request {heard.request} is known already", rule="R-24", code="known-request")
     if body.instructs and step.rules.me.id not in requester.instructs:
         raise Refused(f"{requester.id} does not instruct {step.rules.me.id}", rule="R-54", code="not-entitled")
-    if len(set(heard.officers)) < KINDS["Request"].approvals:
+    if len(counted(requester, heard.officers, "Request")) < KINDS["Request"].approvals:
         if heard.mandate is None:
             raise Refused("a request needs two officers' signatures or a mandate", rule="R-22", code="approvals")
         check_mandate(heard.mandate, replace(body, hops=0) if body.instructs else body,
@@ -193,5 +198,7 @@ def receipted(step: Step, given: Receipted) -> None:
     if given.outcome == "refused":
         step.note("ActRefused", delivered, given.request)
         step.escalate(f"refused {given.act}", "duty officer", given.request, f"{given.kind} refused: {given.code}")
+    elif given.outcome == "undeliverable":  # no receipt at all: problem after problem (R-26)
+        step.escalate(f"undeliverable {given.act}", "operator", given.request, f"{given.kind}: {given.code}")
     elif given.kind == "Request":
         step.note("RequestDelivered", delivered, given.request)

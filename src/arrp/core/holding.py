@@ -15,8 +15,10 @@ from arrp.core.ending import confirm, end, raised_to, unblock
 from arrp.core.events import KINDS, Answered, HoldStated, Intent, Located, RequestJoined, Verb
 from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
+from arrp.core.people import call_strangers
 from arrp.core.policy import Tally
 from arrp.core.reading import find, read_ledger
+from arrp.core.recovering import rebuild
 from arrp.core.request import Ask, Reason, Request
 from arrp.core.starting import block_of, core_until, may_hold, not_at_once, protected, starting
 from arrp.core.stating import (
@@ -53,18 +55,24 @@ def wait_for_decision(step: Step, request: Request, tally: Tally) -> None:
     why = not_at_once(step, request, tally)
     if why is not None or request.body.ask not in (Ask.HOLD, Ask.STOP):
         step.escalate(f"decide {request.id}", "duty officer", request.id, why or f"{request.body.ask} is an officer's")
+        call_strangers(step, request, tally)
 
 
 def join(step: Step, given: Joined) -> None:
     """R-03: the request arrives in its account's case with what `find` answered."""
-    step.note("RequestJoined", RequestJoined(given.request, given.loss), given.request.id)
+    step.note("RequestJoined", RequestJoined(given.request, given.loss, given.beside), given.request.id)
     request = step.case.request(given.request.id)
     found = given.answer.answer
     assert isinstance(found, Found)
-    if request.wish == "withdrawn" or not request.is_open:  # while `find` ran: nothing was placed
+    if request.hold is not None:  # only peers' copies bring a hold along that no book knows (R-29)
+        step.note("Located", located(request, found), request.id)
+        rebuild(step, request, given.answer, given.in_force)
+    elif request.wish == "withdrawn" or not request.is_open:  # while `find` ran: nothing was placed
         finish(step, request, Reason.WITHDRAWN)
     elif not _is_answered_no(step, request, found):
         step.note("Located", located(request, found), request.id)
+    request = step.case.request(request.id)
+    if request.is_open and request.id in step.case.located:
         wait_for_decision(step, request, given.tally)
         if f"decide {request.id}" not in step.case.escalated:  # before a decision nothing is told either
             look_at(step, request, given.answer)

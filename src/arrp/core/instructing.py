@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from arrp.core.by_hand import PAPER
 from arrp.core.deadline import Basis, hours_after
+from arrp.core.deciding import known_reason
 from arrp.core.errors import Refused
 from arrp.core.events import (
     HOLD_FACTS,
@@ -23,6 +25,7 @@ from arrp.core.events import (
     ReturnStated,
 )
 from arrp.core.mandate import check_mandate
+from arrp.core.people import call_strangers, check_called_back
 from arrp.core.policy import Participant, Tally, beyond_policy
 from arrp.core.request import ANSWER, Asked, Request, Terms
 from arrp.core.stating import told_onward
@@ -40,6 +43,7 @@ def receive(step: Step, request: Request, tally: Tally) -> None:
     why = _not_at_once(step, request, tally)
     if why:
         step.escalate(f"decide {request.id}", "duty officer", request.id, why)
+        call_strangers(step, request, tally)
         return
     instruct(step, request)
 
@@ -98,6 +102,8 @@ def decide(step: Step, command: Command) -> None:
     if request.body.instructs and command.body.accepted:
         raise Refused(f"{request.peer} decides what it instructs: here one can only say why it cannot be done",
                       rule="R-54")
+    if command.body.accepted:
+        check_called_back(step, request)
     said = stated(step, command.body)
     down = step.case.instruction_of(request.id)
     if down is not None and down.is_open:
@@ -113,6 +119,7 @@ def decide(step: Step, command: Command) -> None:
 def stated(step: Step, said: Decide) -> Decide:
     """R-41: whose power it is states basis and end once; without an adopted law an officer names both."""
     if not said.accepted:
+        known_reason(said.reason)
         return said
     power = step.rules.own_power()
     ends = said.until or (hours_after(step.now, power.hold_hours_max) if power else None)
@@ -185,6 +192,8 @@ def restated(step: Step, heard: Heard, up: Request) -> Any:
         return replace(body, hold=replace(body.hold, request=up.id), rests_on=heard.id)
     if isinstance(body, LegsStated):
         legs = tuple(told_onward(replace(leg, request=up.id), step.rules.own_power()) for leg in body.legs)
+        if heard.id == PAPER:  # R-97: followed by an officer, never by a node alone
+            legs = tuple(replace(leg, onward="ask") if leg.onward == "free" else leg for leg in legs)
         return replace(body, legs=legs, rests_on=heard.id)
     if isinstance(body, ObjectionStated | Answered):
         return replace(body, rests_on=heard.id)

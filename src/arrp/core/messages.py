@@ -6,11 +6,17 @@ cover written when the act leaves. Both are plain values here; `wire/` turns the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from arrp.core.errors import Malformed
+
+NAME_MAX = 128  # characters of what others look things up by: a loss id, a participant
+NUMBER_MAX = 2**31  # exclusive: no conversation has so many acts
+_ID = re.compile("[0-9a-f]{32}")
 PRIVATE = {"private": True}  # field metadata: this field lives in the erasable half of an event (R-60)
 
 
@@ -61,6 +67,9 @@ class Act:
     body: Any
     not_after: datetime | None
 
+    def __post_init__(self) -> None:
+        _check_id("an act", self.act)
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -93,6 +102,19 @@ class Head:
     act_hash: str
     approvals: tuple[Approval, ...]
     mandate: str | None  # act hash of the mandate that covers the act, when no officer signed it
+
+    def __post_init__(self) -> None:
+        _check_id("a head", self.id)
+        if self.request is not None:
+            _check_id("a request", self.request)
+        if not 0 < self.number < NUMBER_MAX:
+            raise Malformed(f"acts are numbered from 1 to {NUMBER_MAX - 1}, not {self.number}")
+
+
+def _check_id(what: str, id: str) -> None:
+    """R-02. Raises Malformed."""
+    if not _ID.fullmatch(id):
+        raise Malformed(f"the id of {what} is 32 lower-case hex digits, not {id[:64]!r}")
 
 
 class Outcome(StrEnum):
@@ -145,10 +167,26 @@ class ConversationState:
 
 @dataclass(frozen=True, slots=True)
 class StateExchange:
-    """All open conversations of two nodes, compared at start and every five minutes (R-28)."""
+    """The open conversations of two nodes, compared at start and every five minutes (R-28): all whose
+    request comes after `after`, up to and with `until` ("": to the end), and others that were asked about."""
 
     v: int
     sender: str = field(metadata={"name": "from"})
     to: str
     at: datetime
+    after: str
+    until: str
     conversations: tuple[ConversationState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentAsk:
+    """One page of a document, from byte `offset` on, asked of who named it in conversation `request` (R-58)."""
+
+    v: int
+    sender: str = field(metadata={"name": "from"})
+    to: str
+    at: datetime
+    request: str
+    digest: str
+    offset: int

@@ -4,28 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from arrp.core.answers import Capabilities
 from arrp.core.deadline import Power
 from arrp.core.errors import NotFound, Refused
 from arrp.core.mandate import Mandate
 from arrp.core.request import Ask, Asked
 
+LATE = timedelta(days=7)  # what was signed before a key's end may arrive this much after it
+SKEW = timedelta(minutes=5)  # how far two honest clocks may be apart
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key, base64url, and when it counts (R-36, R-37): `until` retires it, `revoked_at` takes back
+    whatever arrived from `compromised_from` on. `id` is the first 16 hex of the key's SHA-256."""
+
+    id: str
+    key: str
+    since: datetime = field(metadata={"name": "from"})
+    until: datetime | None = None
+    revoked_at: datetime | None = None
+    compromised_from: datetime | None = None
+
+    def is_usable(self, at: datetime) -> bool:
+        """Whether its owner may sign, or be sealed for, with it at this instant."""
+        return self.revoked_at is None and self.since <= at and (self.until is None or at < self.until)
+
+    def fault(self, arrived_at: datetime, signed_at: datetime | None = None) -> str | None:
+        """Why what arrived then does not count under it; None when it does. What waited for a newer key is
+        signed with that one, so `signed_at` may well be before `since`."""
+        if self.compromised_from is not None and arrived_at >= self.compromised_from:
+            return "was revoked"
+        if arrived_at < self.since - SKEW:
+            return "does not count yet"
+        if self.until is None:
+            return None
+        late = arrived_at >= self.until + LATE or (signed_at is not None and signed_at >= self.until)
+        return "was retired" if late else None
+
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """A person of a participant: `key` is the base64url Ed25519 public key of `key_id`."""
+    """A person of a participant, with the keys they sign with: the one in use and those they had."""
 
     id: str
     name: str
     roles: tuple[str, ...]
-    key_id: str
-    key: str
+    keys: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom to telephone there. `hours` is for people: "always", "Mon-Fri 8-18 Lisbon"."""
+
+    name: str
+    telephone: str
+    hours: str
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Who runs a node. `answers_for`: prefixes of institutions (IBAN country + bank code, BIC, CAIP-2)."""
+    """Who runs a node, or is written to on paper. `answers_for`: prefixes of institutions (IBAN country + bank
+    code, BIC, CAIP-2)."""
 
     id: str
     name: str
@@ -34,10 +76,22 @@ class Participant:
     address: str
     answers_for: tuple[str, ...]
     officers: tuple[Officer, ...]
-    signing: dict[str, str] = field(default_factory=dict)  # key id -> public key
-    sealing: str = ""
+    signing: tuple[Key, ...] = ()
+    sealing: tuple[Key, ...] = ()
     instructs: tuple[str, ...] = ()  # institutions an authority may instruct
-    suspended: bool = False
+    suspended: bool = False  # its keepers' word, never its own
+    channel: str = "node"  # node | paper
+    languages: tuple[str, ...] = ()  # ISO 639-1, the one it likes best first
+    contacts: tuple[Contact, ...] = ()  # who is called back, and when somebody is there
+    assets: tuple[str, ...] = ()  # an issuer's tokens, CAIP-19
+    can: Capabilities | None = None  # what its core is able to do
+
+    def all_keys(self) -> tuple[Key, ...]:
+        """Every key that is named here: of its node, and of its officers."""
+        return (*self.signing, *self.sealing, *(key for officer in self.officers for key in officer.keys))
+
+    def has_officer(self, id: str) -> bool:
+        return any(officer.id == id for officer in self.officers)
 
     def officer(self, id: str) -> Officer:
         for officer in self.officers:
@@ -74,6 +128,8 @@ class Policy:
     mandate_issued: bool = True
     power: str | None = None
     seen_within: timedelta = timedelta(minutes=30)
+    call_back_first: bool = True  # first contact with an officer of a peer: somebody calls (R-91)
+    introduced: tuple[str, ...] = ()  # peers, or PEER/OFFICER, that were called before this node was set up
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +141,7 @@ class Tally:
     account: int = 0
     under_mandate: int = 0
     of_loss: int = 0
+    strangers: tuple[str, ...] = ()  # officers behind this request whom nobody here has called back yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +160,8 @@ class Rules:
     look_for_bounce: timedelta = timedelta(hours=1)
     credited_within: timedelta = timedelta(days=10)
     request_hours_max: int = 72
+    keep_closed: timedelta = timedelta(days=1825)  # FATF R.11: five years after the matter ended
+    keep_unfounded: timedelta = timedelta(days=90)
     digest: str = ""
 
     def participant(self, id: str) -> Participant:
@@ -129,6 +188,12 @@ class Rules:
         over = [who for who in self.participants.values() if who.kind == "authority" and holder.id in who.instructs]
         return min(over, key=lambda who: who.id) if over else holder
 
+    def on_paper(self, country: str | None) -> Participant | None:
+        """R-18: who is written to about an account of a country where nobody in the directory keeps it."""
+        found = [who for who in self.participants.values()
+                 if (who.country, who.kind, who.channel) == (country, "authority", "paper")]
+        return min(found, key=lambda who: who.id) if found else None
+
     def own_power(self) -> Power | None:
         """The power our own policy acts on; None = no automatic act (unknown law)."""
         return self.powers.get(self.policy.power or "")
@@ -146,10 +211,18 @@ def check_entitled(requester: Participant, requested: Participant, ask: Ask) -> 
         )
 
 
+def strangers(policy: Policy, requester: Participant, tally: Tally) -> tuple[str, ...]:
+    """R-91: who stands behind this request and was never spoken to."""
+    if not policy.call_back_first or requester.id in policy.introduced:
+        return ()
+    return tuple(officer for officer in tally.strangers if f"{requester.id}/{officer}" not in policy.introduced)
+
+
 def beyond_policy(policy: Policy, requester: Participant, body: Asked, tally: Tally, by_mandate: bool) -> str | None:
     """R-17: why an officer must look first; None when the node may act at once."""
     minor = body.claim.minor
     trusted = requester.id in policy.instant_from or f"@{requester.kind}" in policy.instant_from
+    unknown = strangers(policy, requester, tally)
     checks = [
         (trusted, f"{requester.id} is not among those for whom the node acts at once"),
         (not policy.crimes or body.crime in policy.crimes, f"crime {body.crime} needs an officer"),
@@ -159,5 +232,6 @@ def beyond_policy(policy: Policy, requester: Participant, body: Asked, tally: Ta
         (tally.hour + minor <= policy.per_hour, "above the cap per hour of this peer"),
         (tally.day + minor <= policy.per_day, "above the cap per day of this peer"),
         (tally.account + minor <= policy.per_account, "above the cap per account"),
+        (not unknown, f"first contact with {', '.join(unknown)} of {requester.id}"),
     ]
     return next((why for holds, why in checks if not holds), None)

@@ -10,17 +10,58 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from arrp.core import allocating, deciding, ending, hearing, holding, instructing, reading, requesting, returning
+from arrp.core import (
+    allocating,
+    correcting,
+    deciding,
+    ending,
+    hearing,
+    holding,
+    instructing,
+    on_paper,
+    people,
+    reading,
+    recovering,
+    requesting,
+    returning,
+)
 from arrp.core.answers import Found
+from arrp.core.by_hand import AnsweredByHand, SentByHand
 from arrp.core.case import Case
 from arrp.core.deadline import earliest
 from arrp.core.errors import Conflict, Malformed
-from arrp.core.events import CaseJoined, CoreAnswered, Decide, Event, Intent, Verb
+from arrp.core.events import (
+    CalledBack,
+    CaseJoined,
+    CoreAnswered,
+    Corrected,
+    Decide,
+    EraseAsked,
+    Event,
+    HandedOver,
+    Intent,
+    Restricted,
+    Verb,
+)
 from arrp.core.mandate import Mandate
 from arrp.core.policy import Rules
 from arrp.core.report import Report
 from arrp.core.request import Asked, Request
-from arrp.core.step import Approve, Command, CoreAnswer, Given, Heard, Joined, Receipted, Step, Tick, approve
+from arrp.core.roles import check_may_wish
+from arrp.core.step import (
+    Approve,
+    Command,
+    CoreAnswer,
+    Given,
+    Heard,
+    Joined,
+    Late,
+    Receipted,
+    Reconciled,
+    Step,
+    Tick,
+    approve,
+)
 
 
 def step(case: Case, given: Given, now: datetime, rules: Rules) -> list[Event]:
@@ -30,6 +71,8 @@ def step(case: Case, given: Given, now: datetime, rules: Rules) -> list[Event]:
     _GIVEN[type(given)](taken, given)
     for event in tuple(taken.issued):
         _issued(taken, event)
+    for event in tuple(taken.events):
+        on_paper.to_post(taken, event)
     return taken.events
 
 
@@ -37,10 +80,12 @@ def step(case: Case, given: Given, now: datetime, rules: Rules) -> list[Event]:
 
 
 def _command(step: Step, command: Command) -> None:
-    if case_is_over(step.case):
+    if case_is_over(step.case) and command.verb != "erase":
         raise Conflict(f"case {step.case.id} is {step.case.state}: nothing more can be done in it", rule="R-80")
     if command.verb not in COMMANDS:
         raise Malformed(f"there is no command {command.verb}; there are {', '.join(sorted(COMMANDS))}")
+    check_may_wish(step.rules.me, command.officer, command.verb)
+    people.check_knows(step, command.officer)
     rule, body = COMMANDS[command.verb]
     if not isinstance(command.body, body):
         raise Malformed(f"{command.verb} takes {body.__name__}, not {type(command.body).__name__}")
@@ -48,7 +93,7 @@ def _command(step: Step, command: Command) -> None:
 
 
 def case_is_over(case: Case) -> bool:
-    return case.state in ("closed", "joined")
+    return case.state in ("closed", "joined", "erased")
 
 
 # Each verb of an officer: its rule, and the class of its body.
@@ -57,6 +102,13 @@ COMMANDS: dict[str, deciding.Rule] = {
     "mandate": (requesting.open_mandate, Mandate),
     "send": (requesting.send, Asked),
     "decide": (instructing.decide, Decide),
+    "sent-by-hand": (on_paper.sent, SentByHand),
+    "answered-by-hand": (on_paper.answered, AnsweredByHand),
+    "call-back": (people.call_back, CalledBack),
+    "hand-over": (people.hand_over, HandedOver),
+    "restrict": (people.restrict, Restricted),
+    "correct": (correcting.correct, Corrected),
+    "ask-erasure": (correcting.ask_erasure, EraseAsked),
     **deciding.COMMANDS,
 }
 
@@ -106,7 +158,17 @@ _AFTER: dict[Verb, Callable[[Step, Request, Intent, CoreAnswer], None]] = {
 }
 
 
+def _late(step: Step, given: Late) -> None:
+    """R-99: the clerk's time is over: somebody else is called, once for each task."""
+    intent = step.case.intents.get(given.ref)
+    if intent is not None:
+        step.escalate(f"task {given.ref}", "second contact", intent.request, f"{intent.verb} is overdue")
+
+
 def _tick(step: Step, given: Tick) -> None:
+    deciding.forget(step)
+    if case_is_over(step.case):
+        return
     ending.clocks(step)
     returning.watch(step)
     reading.look(step)
@@ -119,8 +181,10 @@ _GIVEN: dict[type, Callable[[Step, Any], None]] = {
     Heard: hearing.hear,
     CoreAnswer: _answered,
     Joined: holding.join,
+    Reconciled: recovering.reconcile,
     Approve: approve,
     Receipted: hearing.receipted,
+    Late: _late,
     Tick: _tick,
 }
 
@@ -128,7 +192,7 @@ _GIVEN: dict[type, Callable[[Step, Any], None]] = {
 def next_due(case: Case, rules: Rules) -> datetime | None:
     """The next instant at which time itself changes this case (R-42); None when it can rest."""
     if case_is_over(case):
-        return None
+        return deciding.forget_at(case, rules)
     return earliest(*_dues(case, rules))
 
 

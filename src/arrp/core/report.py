@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from arrp.core.crime import Crime
 from arrp.core.errors import Malformed
-from arrp.core.messages import PRIVATE
+from arrp.core.messages import NAME_MAX, PRIVATE
 from arrp.core.money import Amount
 
 _UETR = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -111,6 +111,8 @@ class Report:
 
     def __post_init__(self) -> None:
         """Two legs of one serial payment carry one UETR: counted twice they would double the loss."""
+        if not 0 < len(self.loss) <= NAME_MAX:
+            raise Malformed(f"a loss id has 1 to {NAME_MAX} characters, not {len(self.loss)}")
         if not self.payments:
             raise Malformed(f"loss {self.loss} names no payment: give at least one")
         counts = Counter(payment.uetr for payment in self.payments if payment.uetr)

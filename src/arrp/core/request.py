@@ -199,13 +199,20 @@ WISH = Lifecycle(
         ("drafted", "Request"): "sent",
         ("drafted", "DraftDropped"): "dropped",
         ("sent", "RequestDelivered"): "delivered",
+        ("sent", "SentByHand"): "sent_by_hand",
+        ("sent", "AnsweredByHand"): "delivered",
+        ("sent_by_hand", "AnsweredByHand"): "delivered",
+        ("sent_by_hand", "RequestDelivered"): "delivered",
+        ("sent_by_hand", "Withdraw"): "withdrawn",
+        ("sent_by_hand", "RequestEnded"): "ended",
         ("sent", "Withdraw"): "withdrawn",
         ("sent", "RequestEnded"): "ended",
         ("delivered", "Withdraw"): "withdrawn",
         ("delivered", "RequestEnded"): "ended",
     },
     ends=frozenset({"withdrawn", "ended", "dropped"}),
-    clocks={"drafted": "not_after", "sent": "escalation", "delivered": "not_after, then the hold's own clock"},
+    clocks={"drafted": "not_after", "sent": "escalation", "sent_by_hand": "escalation, then not_after",
+            "delivered": "not_after, then the hold's own clock"},
 )
 
 ANSWER = Lifecycle(
@@ -264,6 +271,7 @@ class Request:
     restrained_by: str | None = None
     until: datetime | None = None
     by_officers: tuple[str, ...] = ()
+    unsigned: bool = False  # what is known of its answer and hold was typed from paper
 
     @property
     def relation(self) -> str:

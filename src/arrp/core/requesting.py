@@ -28,6 +28,9 @@ def report(step: Step, command: Command) -> None:
     said: Report = command.body
     if step.case.report is not None:
         raise Conflict(f"loss {said.loss} is already a case: {step.case.id}", rule="R-19", code="DUPLICATE")
+    if len({payment.amount.asset for payment in said.payments}) > 1:
+        raise Refused(f"loss {said.loss} was paid in two assets, which are never added: report a loss for each",
+                      rule="R-10", code="wrong-amount")
     step.note("LossReported", said)
     step.note("CaseOpened", CaseOpened(said.loss, step.me, said.facts[:80], command.secret))
 
@@ -111,13 +114,19 @@ def _place(found: Report, source: Source) -> int:
 
 
 def whom(step: Step, body: Asked) -> Participant:
-    peer = step.rules.to_ask(body.institution)
+    peer = _answering(step, body.institution, body.account)
     if peer is None:
         raise Refused(
-            f"nobody in the directory answers for {body.institution}; ask its country's authority on paper",
+            f"nobody in the directory answers for {body.institution}, and its country has no authority on paper there: "
+            "ask the keepers of the directory for one",
             rule="R-18", code="no-node",
         )
     return peer
+
+
+def _answering(step: Step, institution: str, account: str) -> Participant | None:
+    """R-18: who keeps the account, or the authority over them; else its country's authority, on paper."""
+    return step.rules.to_ask(institution) or step.rules.on_paper(country_of(account) if account else "")
 
 
 def check_source(step: Step, body: Asked) -> None:
@@ -202,7 +211,7 @@ def pursue(step: Step, request: Request, leg: Leg) -> None:
         step.escalate(f"leg {leg.id}", "duty officer", request.id, "the account it went to cannot be read")
         return
     body = following(step, request, leg, institution)
-    peer = step.rules.to_ask(institution)
+    peer = _answering(step, institution, leg.account)
     covered = covering(step, body, peer) if peer is not None else None
     if peer is None or covered is None:
         where = country_of(leg.account) or institution

@@ -13,6 +13,7 @@ from datetime import datetime
 from arrp.core.answers import Returned
 from arrp.core.case import Case
 from arrp.core.commitment import commit
+from arrp.core.correcting import after_objection
 from arrp.core.deadline import Power, hours_after
 from arrp.core.ending import cut
 from arrp.core.errors import Conflict, NotFound, Refused
@@ -82,6 +83,7 @@ def decide_objection(step: Step, request: Request, said: Objection, officers: tu
     free = _freed(hold, said)
     decided = replace(known[1], state=said.state, free=free, text=said.text, officer=", ".join(officers))
     step.tell("ObjectionDecided", ObjectionStated(decided), request)
+    after_objection(step, request, decided)
     if free.minor:
         cut(step, step.case.request(request.id), hold.wanted.minor - free.minor, Reason.OBJECTION)
 

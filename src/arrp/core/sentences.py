@@ -6,12 +6,14 @@ Names of people and whole account numbers do not occur: a transcript may be show
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from arrp.core.account import short_account
+from arrp.core.by_hand import is_unsigned
 from arrp.core.case import Case
 from arrp.core.events import Event, Verb
 from arrp.core.hold import Hold
-from arrp.core.request import Leg, Terms
+from arrp.core.request import Leg, Request, Terms
 
 # What each fact about a hold says happened; the figures follow.
 _HOLD = {
@@ -89,7 +91,10 @@ _AWAITED = {
     "place": "a look at a hold the core did not place", "release": "the core to let go",
     "extend": "the core to hold for longer", "return": "a look at a return that did not succeed",
     "refused": "a look at what the other side refused", "review": "the review of a secured hold",
-    "objection": "a decision on an objection", "sign": "a signature on what the other side wishes",
+    "objection": "a decision on an objection", "call-back": "a call-back",
+    "correct": "what was told to be corrected", "erase": "what was told to be erased",
+    "post": "an act to be sent by hand", "task": "its clerk",
+    "sign": "a signature on what the other side wishes",
 }  # fmt: skip
 
 
@@ -138,6 +143,14 @@ _SENTENCES: dict[str, Callable[[Event], str | None]] = {
     "LossReported": lambda event: f"records a report: {event.body.total} lost in {len(event.body.payments)} payment(s)",
     "MandateSigned": lambda event: f"mandate signed by {' and '.join(a.officer for a in event.body.approvals)}",
     "Escalated": _escalated,
+    "SentByHand": lambda event: f"sends it by hand: {event.body.how}",
+    "AnsweredByHand": lambda event: f"types an answer that came by {event.body.source}",
+    "Corrected": lambda event: f"corrects what was said: the {event.body.what} was wrong",
+    "EraseAsked": lambda event: f"asks to erase what is no longer needed: {event.body.basis}",
+    "CallBackMade": lambda event: (f"called {event.body.officer} back: "
+                                   + ("confirmed" if event.body.confirmed else "it was not theirs")),
+    "HandedOver": lambda event: f"hands the case over to {event.body.to}",
+    "CaseRestricted": lambda event: f"lets {len(event.body.officers) or 'all its'} officers know the case",
     "Anomaly": lambda event: f"marks an anomaly: {event.body.code}",
     "ObjectionRaised": _objection,
     "ObjectionDecided": _objection,
@@ -148,13 +161,26 @@ _SENTENCES: dict[str, Callable[[Event], str | None]] = {
     "MoneyReturned": lambda event: f"states {event.body.amount} credited to the payee",
     "CaseResolved": lambda event: f"resolves the case: {event.body.outcome}",
     "CaseClosed": lambda event: "closes the case",
+    "CaseErased": lambda event: f"erases what was private: {event.body.basis}",
 }
 
 
 def sentence(event: Event) -> str | None:
     """What happened, without names; None for bookkeeping nobody needs to read."""
     say = _SENTENCES.get(event.kind)
-    return say(event) if say else None
+    said = say(event) if say else None
+    return f"{said} — unsigned, from paper" if said and is_unsigned(event) else said
+
+
+def marks(request: Request, now: datetime) -> tuple[str, ...]:
+    """What a reader of a request must not overlook: money blocked without basis (R-47), a mirror past its
+    date (R-42), answers that nobody's node signed (R-97)."""
+    hold, found = request.hold, []
+    if hold is not None and hold.state == "ending" and hold.amount.minor:
+        found.append("HELD WITHOUT BASIS")
+    if request.side == "requesting" and hold is not None and hold.in_force and hold.until and now >= hold.until:
+        found.append("ended by its date, not yet confirmed")
+    return (*found, "unsigned, from paper") if request.unsigned else tuple(found)
 
 
 def status(case: Case) -> str:

@@ -15,7 +15,7 @@ from arrp.core.request import Leg, Reason, Request, Terms
 from arrp.core.step import Step
 
 # Reasons that say the money never came here; after any other, what is not held was let go.
-_NEVER_HERE = frozenset({Reason.NO_MATCHING_CREDIT, Reason.NOOR, Reason.AC04, Reason.PTNA})
+NEVER_HERE = frozenset({Reason.NO_MATCHING_CREDIT, Reason.NOOR, Reason.AC04, Reason.PTNA})
 
 
 def book_of(step: Step, request: str) -> Book:
@@ -97,7 +97,7 @@ def _rests_on(step: Step, request: str, reference: str) -> int:
 
 def refuse(step: Step, request: Request, reason: str, differs: tuple[str, ...] = ()) -> None:
     """R-50: no, with a named reason."""
-    if reason in _NEVER_HERE:
+    if reason in NEVER_HERE:
         terms = replace(request.terms, pending=0, not_found=request.terms.not_found + request.terms.pending)
     else:
         terms = terms_of(step, request, is_open=False)

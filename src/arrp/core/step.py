@@ -7,13 +7,14 @@ throws dice (R-02).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
 
-from arrp.core.answers import Cannot, Found, Gone, Held, Landed, Released, Returned, Stopped
+from arrp.core.answers import Cannot, Found, Gone, Held, InForce, Landed, Released, Returned, Stopped
+from arrp.core.by_hand import PAPER
 from arrp.core.case import Case, apply
 from arrp.core.changes import ANSWERS
 from arrp.core.coins import Coins
@@ -23,8 +24,10 @@ from arrp.core.hold import HOLD, Hold
 from arrp.core.ledger import Part, Pin, Transfer
 from arrp.core.mandate import LossAct, Mandate
 from arrp.core.messages import Approval
+from arrp.core.notes import Beside
 from arrp.core.policy import Rules, Tally
 from arrp.core.request import ANSWER, WISH, Request
+from arrp.core.roles import check_may_sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,18 @@ class Joined:
     answer: CoreAnswer
     loss: LossAct | None = None
     tally: Tally = Tally()
+    in_force: tuple[InForce, ...] = ()
+    beside: Beside = field(default_factory=Beside)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What peers gave back is in the log again (R-29): `found` is what the core now says of each request's
+    account, `in_force` every hold it knows."""
+
+    id: str
+    found: Mapping[str, CoreAnswer]
+    in_force: tuple[InForce, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +132,21 @@ class Receipted:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """A person at the core has not done intent `ref` in the time they have (R-99)."""
+
+    id: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has come. A deadline is a tick."""
 
     id: str
 
 
-Given = Command | Heard | CoreAnswer | Joined | Approve | Receipted | Tick
+Given = Command | Heard | CoreAnswer | Joined | Reconciled | Approve | Receipted | Late | Tick
 
 
 def digest(*parts: str) -> str:
@@ -162,9 +185,10 @@ class Step:
         self.add(Event(kind, self.me, self.now, request.id, self.because, body, act=self.new_id(), to=request.peer))
 
     def hear(self, heard: Heard) -> None:
-        """A peer's act as it is written in our log."""
+        """A peer's act as it is written in our log; one typed from paper follows from who typed it."""
+        because = self.because if heard.id == PAPER else heard.id
         self.add(
-            Event(heard.kind, heard.sender, self.now, heard.request, heard.id, heard.body, act_hash=heard.id,
+            Event(heard.kind, heard.sender, self.now, heard.request, because, heard.body, act_hash=heard.id,
                   to=self.me, not_after=heard.not_after, officers=heard.officers)
         )
 
@@ -193,7 +217,7 @@ def check_own(case: Case, event: Event) -> None:
     request, writer = case.requests.get(event.request or ""), KINDS[event.kind].writer
     if request is None:
         return
-    if event.to not in ("", event.by) and writer not in (request.side, "local"):
+    if event.to not in ("", event.by) and writer not in (request.side, "either", "local"):
         raise Refused(f"{event.kind} is the {writer} side's to say: we are the {request.side} side of {request.id}",
                       rule="R-24", code="not-ours")
     if event.kind in ANSWERS:
@@ -228,6 +252,7 @@ def approve(step: Step, given: Approve) -> None:
     if draft.not_after is not None and step.now >= draft.not_after:
         raise Refused(f"the draft had to leave by {draft.not_after:%Y-%m-%dT%H:%M:%SZ}: draft it again", rule="R-23")
     officer = given.approval.officer
+    check_may_sign(step.rules.me, officer, draft.kind)
     signed = step.case.approvals.get(given.act, ())
     if officer in {approval.officer for approval in signed}:
         raise Refused(f"{officer} already signed this act: another officer must", rule="R-23", code="four-eyes")
