@@ -192,7 +192,7 @@ RECEIPT = Receipt(
     reason=None,
     checkpoint=None,
 )
-STATE = StateExchange(1, "fiu-pt", "bank-pt", T0, (ConversationState("22" * 16, 3, 2),))
+STATE = StateExchange(1, "fiu-pt", "bank-pt", T0, "", "", (ConversationState("22" * 16, 3, 2),))
 CHECKPOINT = Checkpoint("ncb-fr", 7, "55" * 32, T0)
 ROUTING = Routing("bank-pt", Urgency.URGENT, datetime(2026, 11, 23, 8, 0, tzinfo=UTC))
 

@@ -27,9 +27,9 @@ from arrp.core.errors import ArrpError, Corrupt, Malformed
 from arrp.core.messages import Act
 from arrp.core.money import Amount
 from arrp.wire import Problem
-from arrp.wire.json_text import INTEGER_MAX, json_text, parse_json
+from arrp.wire.json_text import BYTES_MAX, INTEGER_MAX, json_text, parse_json
 
-__all__ = ["Bodies", "act_bytes", "dumps", "halves", "joined", "loads", "parse_json", "read", "read_act"]
+__all__ = ["Bodies", "act_bytes", "dumps", "fields_of", "halves", "joined", "loads", "parse_json", "read", "read_act"]
 
 T = TypeVar("T")
 Bodies = Mapping[str, type]  # kind -> the dataclass of its body
@@ -62,9 +62,9 @@ class _Misfit(Exception):
         return f"{'.'.join(reversed(self.trail))}: {self.why}" if self.trail else self.why
 
 
-def dumps(value: object) -> bytes:
+def dumps(value: object, bytes_max: int = BYTES_MAX) -> bytes:
     """The one JSON text of a frozen dataclass. Raises Malformed for what no peer would read."""
-    return json_text(_tree_of(value, _Part.WHOLE))
+    return json_text(_tree_of(value, _Part.WHOLE), bytes_max)
 
 
 def loads(cls: type[T], data: bytes, bodies: Bodies = _NO_BODIES) -> T:
@@ -161,7 +161,7 @@ class _Field:
 
 
 @cache
-def _fields(cls: Any) -> tuple[_Field, ...]:
+def fields_of(cls: Any) -> tuple[_Field, ...]:
     """The fields of a class. Raises TypeError for a class that cannot be written: a bug of ours."""
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise TypeError(f"{cls!r} has no form on the wire: see _form in wire/codec.py")
@@ -184,7 +184,7 @@ def _has_private(hint: Any) -> bool:
     if hint is Any:
         return True  # depends on the body: asked again when there is one
     if hint not in _SCALARS and isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return any(field.private or _has_private(field.hint) for field in _fields(hint))
+        return any(field.private or _has_private(field.hint) for field in fields_of(hint))
     return any(_has_private(arg) for arg in get_args(hint) if arg is not ...)
 
 
@@ -225,7 +225,7 @@ def _optional(form: _Form) -> _Form:
 
 
 def _object_writer(cls: type, part: _Part) -> Callable[[Any], Any]:
-    fields = [field for field in _fields(cls) if field.belongs(part)]
+    fields = [field for field in fields_of(cls) if field.belongs(part)]
     steps = [(f.attribute, f.name, _form(f.hint, _Part.WHOLE if f.private else part).write) for f in fields]
     always = {field.name for field in fields if field.private}
 
@@ -248,7 +248,7 @@ def _object_writer(cls: type, part: _Part) -> Callable[[Any], Any]:
 
 
 def _object_reader(cls: type, part: _Part) -> Callable[[Any, Bodies], Any]:
-    fields = [field for field in _fields(cls) if field.belongs(part)]
+    fields = [field for field in fields_of(cls) if field.belongs(part)]
     steps = [(f.attribute, f.name, _form(f.hint, part).read) for f in fields if f.hint is not Any]
     bodies_at = [(field.attribute, field.name) for field in fields if field.hint is Any]
     names = {field.name for field in fields}

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -32,11 +33,11 @@ from joserfc.jwk import OKPKey
 
 from arrp.core.commitment import commit
 from arrp.core.errors import ArrpError, Malformed, Refused
-from arrp.core.messages import Act, Approval, Checkpoint, Head, Receipt, StateExchange, Urgency
+from arrp.core.messages import Act, Approval, Checkpoint, DocumentAsk, Head, Receipt, StateExchange, Urgency
 from arrp.wire import Problem
 from arrp.wire.codec import Bodies, dumps, loads, parse_json, read, read_act
 
-T = TypeVar("T", Head, Receipt, Checkpoint, StateExchange)
+T = TypeVar("T", Head, Receipt, Checkpoint, StateExchange, DocumentAsk)
 KeyOf = Callable[[str, str], Ed25519PublicKey | None]  # (sender, key id)
 OfficerKeyOf = Callable[[str, str, str], Ed25519PublicKey | None]  # (participant, officer, key id)
 
@@ -53,6 +54,7 @@ _TYPES: dict[type, str] = {
     Receipt: "arrp-receipt+jws",
     Checkpoint: "arrp-checkpoint+jws",
     StateExchange: "arrp-state+jws",
+    DocumentAsk: "arrp-document+jws",
 }
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _REGISTRY = jose.JWSRegistry(algorithms=[_ALGORITHM])
@@ -137,6 +139,7 @@ class Enclosed:
     act_hash: str
     head: Head | None
     approvals: tuple[Approval, ...]
+    kid: str | None = None  # the key its head is signed with
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,24 +158,24 @@ class Unpacked:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Everything a node needs to open what is sent to it."""
+    """Everything a node needs to open what is sent to it; `earlier` are sealing keys of before a rotation."""
 
     me: str
     sealing_key: X25519PrivateKey
     key_of: KeyOf
     officer_key_of: OfficerKeyOf
     bodies: Bodies
+    earlier: tuple[X25519PrivateKey, ...] = ()
 
 
 class Unacceptable(Refused):
     """Truly said by its sender, and wrong: to be answered by a signed refusal that fills the number
     (R-24). Every other error of `unpack` may be somebody else's doing, so it takes no number."""
 
-    def __init__(self, cause: ArrpError, head: Head, act_bytes: bytes, salt: bytes) -> None:
+    def __init__(self, cause: ArrpError, head: Head, kid: str) -> None:
         super().__init__(str(cause), code=cause.code)
         self.head = head
-        self.act_bytes = act_bytes
-        self.salt = salt
+        self.kid = kid
 
 
 # --- keys, hashes, approvals ----------------------------------------------------------------------
@@ -254,7 +257,7 @@ def _salt(salt: bytes) -> bytes:
 # --- signed objects -------------------------------------------------------------------------------
 
 
-def sign(value: Head | Receipt | Checkpoint | StateExchange, key: Ed25519PrivateKey, kid: str) -> str:
+def sign(value: Head | Receipt | Checkpoint | StateExchange | DocumentAsk, key: Ed25519PrivateKey, kid: str) -> str:
     """The value as a flattened JWS in JSON."""
     protected = {"alg": _ALGORITHM, "kid": kid, "typ": _TYPES[type(value)]}
     jwk = _private_jwk(key.private_bytes_raw())
@@ -367,11 +370,12 @@ def content(head: str, salt: bytes, act: bytes, attached: tuple[Attached, ...] =
 
 def seal(content: Content | Note, routing: Routing, recipient: X25519PublicKey) -> bytes:
     """The parcel of `content`, which only `recipient` opens and only with this routing."""
-    sealed = _SUITE.encrypt(dumps(content), recipient, _bound(routing))
+    sealed = seal_bytes(dumps(content), recipient, _bound(routing))
     return dumps(Parcel(VERSION, routing.to, routing.urgency, routing.drop_after, b64(sealed)))
 
 
-def open_parcel(data: bytes, private_key: X25519PrivateKey, me: str) -> Content | Note:
+def open_parcel(data: bytes, private_key: X25519PrivateKey, me: str, earlier: tuple[X25519PrivateKey, ...] = ()
+                ) -> Content | Note:
     """The sealed part of a parcel for `me`. It says nothing yet about who sent it."""
     parcel = loads(Parcel, data)
     if parcel.v != VERSION:
@@ -379,13 +383,22 @@ def open_parcel(data: bytes, private_key: X25519PrivateKey, me: str) -> Content 
     if parcel.to != me:
         _refuse(f"this parcel is for {parcel.to[:64]}, this node is {me}", Problem.WRONG_ADDRESSEE)
     bound = _bound(Routing(parcel.to, parcel.urgency, parcel.drop_after))
-    try:
-        opened = _SUITE.decrypt(unb64(parcel.sealed), private_key, bound)
-    except InvalidTag:
-        _refuse("sealed to another key, or changed on its way: fetch the directory, seal again", Problem.UNSEALABLE)
-    tree = parse_json(opened)
+    tree = parse_json(unseal_bytes(unb64(parcel.sealed), (private_key, *earlier), bound))
     is_note = isinstance(tree, dict) and tree.keys() == {"jws"}
     return read(Note, tree) if is_note else read(Content, tree)
+
+
+def seal_bytes(data: bytes, recipient: X25519PublicKey, bound: bytes) -> bytes:
+    """`data` as only `recipient` opens it, and only with the same `bound` (the HPKE `info`)."""
+    return _SUITE.encrypt(data, recipient, bound)
+
+
+def unseal_bytes(sealed: bytes, keys: tuple[X25519PrivateKey, ...], bound: bytes) -> bytes:
+    """What was sealed for one of our keys, the newest first. Raises Refused."""
+    for key in keys:
+        with suppress(InvalidTag):
+            return _SUITE.decrypt(sealed, key, bound)
+    _refuse("sealed to another key, or changed on its way: fetch the directory, seal again", Problem.UNSEALABLE)
 
 
 def _bound(routing: Routing) -> bytes:
@@ -398,7 +411,7 @@ def unpack(data: bytes, reader: Reader) -> Unpacked | Receipt | StateExchange:
 
     Raises Unacceptable for what is truly from its sender and wrong; Refused and Malformed for what
     may be anybody's doing."""
-    sealed = open_parcel(data, reader.sealing_key, reader.me)
+    sealed = open_parcel(data, reader.sealing_key, reader.me, reader.earlier)
     if isinstance(sealed, Note):
         return _noted(sealed, reader)
     head, kid = _signed_head(sealed.head, reader)
@@ -408,7 +421,7 @@ def unpack(data: bytes, reader: Reader) -> Unpacked | Receipt | StateExchange:
     try:
         act = _act_under(head, act_bytes, reader)
     except ArrpError as error:
-        raise Unacceptable(error, head, act_bytes, salt) from error
+        raise Unacceptable(error, head, kid) from error
     return Unpacked(head, sealed.head, kid, act, act_bytes, salt, attached)
 
 
@@ -479,9 +492,9 @@ def _enclosed(item: Attached, reader: Reader) -> Enclosed:
 
 
 def _under_head(item: Attached, jws: str, reader: Reader) -> Enclosed:
-    head, _kid = _signed_head(jws, reader)
+    head, kid = _signed_head(jws, reader)
     if head.sender != item.by or item.approvals:
         _refuse("an attached head is from another participant, or has approvals beside it", Problem.HEAD_MISMATCH)
     salt, data = _named_act(item, head.act_hash)
     act = _act_under(head, data, reader)
-    return Enclosed(item.by, act, data, salt, head.act_hash, head, head.approvals)
+    return Enclosed(item.by, act, data, salt, head.act_hash, head, head.approvals, kid)

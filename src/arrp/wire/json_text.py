@@ -24,10 +24,10 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INNERMOST = re.compile(rb"[\[{][\]}]")
 
 
-def parse_json(data: bytes) -> object:
+def parse_json(data: bytes, bytes_max: int = BYTES_MAX) -> object:
     """The tree of one JSON text. Raises Malformed, and nothing else, for everything ambiguous."""
-    if len(data) > BYTES_MAX:
-        _refuse(f"{len(data)} bytes are more than the {BYTES_MAX} allowed: send less at once")
+    if len(data) > bytes_max:
+        _refuse(f"{len(data)} bytes are more than the {bytes_max} allowed: send less at once")
     if _is_deep(data):
         _refuse(f"brackets are unbalanced, or nested more than {DEPTH_MAX} deep")
     try:
@@ -40,15 +40,15 @@ def parse_json(data: bytes) -> object:
     return tree
 
 
-def json_text(tree: object) -> bytes:
+def json_text(tree: object, bytes_max: int = BYTES_MAX) -> bytes:
     """The compact text of a tree. Raises Malformed for what `parse_json` would refuse to read."""
     text = _WRITER.encode(tree)
     try:
         data = text.encode()
     except UnicodeEncodeError:
         _refuse("a text holds a lone surrogate")
-    if len(data) > BYTES_MAX or "\\u0000" in text:
-        parse_json(data)
+    if len(data) > bytes_max or "\\u0000" in text:
+        parse_json(data, bytes_max)
     return data
 
 

@@ -1,0 +1,84 @@
+"""A sheet of paper as a value, and as plain text: titled parts of labelled rows, the same in text and PDF.
+
+The text is the authoritative form: it has every character, whatever a printer's font lacks.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from textwrap import wrap
+
+WIDTH = 78
+LABEL = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`label` on the left, `value` beside it; a value may have several lines."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`said` are paragraphs above the rows. A form is filled in by hand: it stays together on a page."""
+
+    title: str
+    rows: tuple[Row, ...] = ()
+    said: tuple[str, ...] = ()
+    is_form: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Everything that stands on the paper. `case` and `reference` stand on each page."""
+
+    title: str
+    case: str
+    reference: str
+    written_at: datetime
+    parts: tuple[Part, ...]
+
+
+def text(sheet: Sheet) -> str:
+    """The sheet as UTF-8 text, at most 78 columns wide; no control character survives in it."""
+    head = [sheet.title.upper(), "=" * WIDTH, f"Reference {sheet.reference}".ljust(34) + f"Case {sheet.case}"]
+    lines = [*head, *(line for part in sheet.parts for line in _part(part))]
+    foot = f"End of {sheet.reference}"
+    return "\n".join([*lines, "", foot, ""])
+
+
+def _part(part: Part) -> Iterator[str]:
+    yield ""
+    yield part.title.upper()
+    yield "-" * WIDTH
+    for said in part.said:
+        yield from wrap(printable(said), WIDTH)
+    for row in part.rows:
+        yield from _row(row)
+
+
+def _row(row: Row) -> Iterator[str]:
+    label = printable(row.label)
+    shown = [line for said in row.value.split("\n") for line in wrap(printable(said), WIDTH - LABEL) or [""]]
+    if len(label) >= LABEL:
+        yield label
+        label = ""
+    for place, line in enumerate(shown):
+        yield f"{label if place == 0 else '':{LABEL}}{line}".rstrip()
+
+
+def printable(said: str) -> str:
+    """One line, without control characters: names and facts come from strangers. Marks that turn the direction
+    of writing, by which a text can be made to show another one, are taken out too."""
+    return "".join(" " if sign in "\t\n" else sign for sign in said if not _steers(sign))
+
+
+def _steers(sign: str) -> bool:
+    category = unicodedata.category(sign)
+    joins = sign in "\u200c\u200d"  # needed to write Persian and Indic names
+    return category in ("Cc", "Cf", "Cs", "Zl", "Zp") and not joins and sign not in "\t\n"
