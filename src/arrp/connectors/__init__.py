@@ -44,6 +44,14 @@ class CoreUnclear(ArrpError):
     status = 503
 
 
+class NotYet(CoreDown):
+    """A person has to do it, as task `task`, and has not yet: ask again. `overdue`: their time is over (R-99)."""
+
+    def __init__(self, task: str, *, overdue: bool) -> None:
+        super().__init__(f"task {task} is not done yet")
+        self.task, self.overdue = task, overdue
+
+
 class Connector(Protocol):
     """What a node may ask of a core. All may raise CoreDown and CoreUnclear."""
 

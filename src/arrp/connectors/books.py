@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from threading import RLock
-from typing import Any
 
-from arrp.connectors import CoreDown
+from arrp.connectors.file import CoreFile, to_text, to_time
 from arrp.core.coins import Coins
-from arrp.core.errors import Conflict, Corrupt, Malformed
+from arrp.core.errors import Conflict, Malformed
 from arrp.core.ledger import End, Transfer
 from arrp.core.money import Amount
 from arrp.core.report import Party
@@ -126,71 +122,13 @@ def check_amount(minor: int) -> None:
         raise Malformed(f"the core moves whole minor units from 1 to 10^18, not {minor}")
 
 
-def to_text(at: datetime | None) -> str | None:
-    """UTC in one fixed width, so that texts sort as instants do."""
-    if at is None:
-        return None
-    if at.tzinfo is None:
-        raise Malformed(f"{at} names no time zone: an instant needs one")
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def to_time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 class Books:
     """The file. Every method but `transaction` and `close` is called inside a transaction."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = RLock()
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        try:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                self._db.execute(f"PRAGMA {pragma}")
-            if self._db.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-                raise Corrupt(f"the core's file {path} is damaged: restore it from its backup")
-            self._db.executescript("".join(("BEGIN IMMEDIATE;", _TABLES, _TRIGGERS, *_GROWING, "COMMIT;")))
-        except sqlite3.OperationalError as error:
-            self._db.close()
-            raise CoreDown(f"the core's file {path} cannot be opened now ({error}); try again") from error
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise Corrupt(f"{path} is no core's file: {error}") from error
-
-    def close(self) -> None:
-        self._db.close()
-
-    @contextmanager
-    def transaction(self, *, keep: bool = True) -> Iterator[None]:
-        """The file is ours from the first read on. `keep=False` undoes all at the end."""
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                raise CoreDown(f"the core is busy ({error}); nothing was done, try again") from error
-            done = False
-            try:
-                yield
-                done = True
-            finally:
-                self._db.execute("COMMIT" if done and keep else "ROLLBACK")
-
-    def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
-        return found
-
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        return self._db.execute(sql, values).fetchall()
-
-    def number(self, sql: str, *values: Any) -> int:
-        """The one whole number the query asks for; nothing counts as 0."""
-        found = self.row(sql, *values)
-        return int(found[0] or 0) if found else 0
-
-    def write(self, sql: str, *values: Any) -> None:
-        self._db.execute(sql, values)
+        file = CoreFile(path, "".join((_TABLES, _TRIGGERS, *_GROWING)))
+        self.close, self.transaction, self.write = file.close, file.transaction, file.write
+        self.row, self.rows, self.number = file.row, file.rows, file.number
 
     # --- the journal ---------------------------------------------------------------------------
 

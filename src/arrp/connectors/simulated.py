@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from arrp.connectors import CoreDown, CoreUnclear
-from arrp.connectors.books import MOST, Balance, Books, Entry, Order, check_amount, order_of, to_text, to_time
+from arrp.connectors.books import MOST, Balance, Books, Entry, Order, check_amount, order_of
 from arrp.connectors.faults import Fault, Faults
+from arrp.connectors.file import to_text, to_time
 from arrp.connectors.matching import compare, compare_names
 from arrp.core.answers import (
     AccountStatus,

@@ -1,0 +1,201 @@
+"""What a clerk is asked and what a clerk answers: tasks with a clock, in a file of their own (R-99).
+
+The file also keeps what clerks stated of each account: the ledger from the credit on, and the holds.
+Booking sequences are those of this file, in the order in which things were typed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from sqlite3 import Row
+from typing import Any
+
+from arrp.connectors.file import CoreFile, to_text, to_time
+from arrp.core.errors import Conflict, NotFound
+from arrp.core.ledger import End, Transfer
+from arrp.core.money import Amount
+
+# How long a clerk has, by what money may do meanwhile.
+MINUTES = {"stop": 10, "hold": 15, "find": 20, "release": 30, "extend": 240, "give_back": 1440, "hand_over": 1440}
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS journal (sequence INTEGER PRIMARY KEY, at TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS tasks (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, verb TEXT NOT NULL, wish TEXT NOT NULL,
+    asked_at TEXT NOT NULL, due_at TEXT NOT NULL, done_at TEXT, result TEXT, answer TEXT,
+    CHECK ((done_at IS NULL) = (result IS NULL))) STRICT;
+CREATE TABLE IF NOT EXISTS accounts (
+    ref TEXT PRIMARY KEY, asset TEXT NOT NULL, holder TEXT NOT NULL, status TEXT NOT NULL,
+    opening INTEGER NOT NULL CHECK (opening >= 0), reserved INTEGER NOT NULL CHECK (reserved >= 0)) STRICT;
+CREATE TABLE IF NOT EXISTS transfers (
+    sequence INTEGER PRIMARY KEY REFERENCES journal, account TEXT NOT NULL REFERENCES accounts, ref TEXT NOT NULL,
+    incoming INTEGER NOT NULL, amount INTEGER NOT NULL CHECK (amount > 0), line TEXT NOT NULL, hold TEXT,
+    UNIQUE (account, ref, incoming)) STRICT;
+CREATE TABLE IF NOT EXISTS holds (
+    ref TEXT PRIMARY KEY, account TEXT NOT NULL, flight TEXT NOT NULL, reference TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount >= 0), state TEXT NOT NULL, until TEXT,
+    last INTEGER NOT NULL REFERENCES journal) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement of an account as a clerk reads it in the core: `account` is the other side, empty for cash."""
+
+    incoming: bool
+    amount: Amount
+    at: datetime
+    ref: str
+    account: str = ""
+    name: str = ""
+    ends: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a clerk did, or found. `reference` is the core's own; `cannot` says why nothing was done.
+
+    To `find`: `account_ref`, `status`, `holder`, `booked`, `free`, and in `credits` what fits what was asked.
+    To `hold`, `stop`: `amount` is what is held; to `release`: what stays held; to `give_back`: what was sent.
+    `lines` are movements since the credit, or since the last ones that were typed.
+    """
+
+    clerk: str
+    at: datetime
+    reference: str = ""
+    amount: Amount | None = None
+    protected: Amount | None = None
+    cannot: str | None = None
+    there: Amount | None = None
+    account_ref: str = ""
+    status: str = "open"
+    holder: str = ""
+    booked: Amount | None = None
+    free: Amount | None = None
+    credits: tuple[Line, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`wish` is what is asked, in plain values; amounts are minor units of `asset` ("" where the core alone knows)."""
+
+    id: int
+    verb: str
+    ref: str
+    wish: dict[str, Any]
+    asset: str
+    asked_at: datetime
+    due_at: datetime
+    done_at: datetime | None
+    result: dict[str, Any] | None
+
+
+class TaskBook(CoreFile):
+    """Tasks and what was stated by them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, _TABLES)
+
+    def next(self, at: datetime) -> int:
+        self.write("INSERT INTO journal (at) VALUES (?)", to_text(at))
+        return self.sequence
+
+    @property
+    def sequence(self) -> int:
+        return self.number("SELECT max(sequence) FROM journal")
+
+    # --- tasks --------------------------------------------------------------------------------------
+
+    def ask(self, verb: str, key: str, wish: dict[str, Any], now: datetime) -> Row:
+        """The task that is known by `key`, made when there is none. Raises Conflict for another wish under it."""
+        content = json.dumps(wish, sort_keys=True)
+        known = self.row("SELECT * FROM tasks WHERE key = ?", f"{verb} {key}")
+        if known is None:
+            due = now + timedelta(minutes=MINUTES[verb])
+            self.write("INSERT INTO tasks (key, verb, wish, asked_at, due_at) VALUES (?, ?, ?, ?, ?)",
+                       f"{verb} {key}", verb, content, to_text(now), to_text(due))  # fmt: skip
+            known = self.row("SELECT * FROM tasks WHERE key = ?", f"{verb} {key}")
+            assert known is not None
+        if known["wish"] != content:
+            raise Conflict(f"{verb} {wish['ref']} is known with other content: {known['wish']}, not {content}")
+        return known
+
+    def task(self, id: int) -> Row:
+        found = self.row("SELECT * FROM tasks WHERE id = ?", id)
+        if found is None:
+            raise NotFound(f"there is no task {id}: arrp task list")
+        return found
+
+    def shown(self, row: Row) -> Task:
+        wish = json.loads(row["wish"])
+        account = self.row("SELECT asset FROM accounts WHERE ref = ?", wish.get("account_ref", ""))
+        asset = account["asset"] if account is not None else wish.get("asset", "")
+        return Task(
+            row["id"], row["verb"], wish["ref"], wish, asset, to_time(row["asked_at"]), to_time(row["due_at"]),
+            to_time(row["done_at"]) if row["done_at"] else None, json.loads(row["result"]) if row["result"] else None,
+        )  # fmt: skip
+
+    def close_task(self, id: int, result: Result, answer: dict[str, Any], now: datetime) -> None:
+        self.write("UPDATE tasks SET done_at = ?, result = ?, answer = ? WHERE id = ?",
+                   to_text(now), content_of(result), json.dumps(answer, default=_plain), id)  # fmt: skip
+
+    # --- accounts -----------------------------------------------------------------------------------
+
+    def booked(self, account: str) -> int:
+        return self.number(
+            "SELECT opening + coalesce((SELECT sum(iif(incoming, amount, -amount)) FROM transfers"
+            " WHERE account = ?1), 0) FROM accounts WHERE ref = ?1", account,
+        )  # fmt: skip
+
+    def held(self, account: str) -> int:
+        return self.number("SELECT sum(amount) FROM holds WHERE account = ?", account)
+
+    def ledger(self, account: str, after: int = 0) -> tuple[Transfer, ...]:
+        rows = self.rows("SELECT * FROM transfers WHERE account = ? AND sequence > ? ORDER BY sequence", account, after)
+        return tuple(_transfer(row) for row in rows)
+
+    def enter(self, account: str, line: Line, hold: str | None = None) -> None:
+        """One movement, once. Raises Conflict for another under its reference."""
+        content = json.dumps(asdict(line), default=_plain, sort_keys=True)
+        known = self.row("SELECT line FROM transfers WHERE account = ? AND ref = ? AND incoming = ?",
+                         account, line.ref, line.incoming)  # fmt: skip
+        if known is not None and known["line"] != content:
+            raise Conflict(f"transfer {line.ref} of account {account} is known with other content: {known['line']}")
+        if known is None:
+            self.write("INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?)", self.next(line.at), account, line.ref,
+                       line.incoming, line.amount.minor, content, hold)  # fmt: skip
+
+    # --- holds --------------------------------------------------------------------------------------
+
+    def hold(self, ref: str) -> Row | None:
+        return self.row("SELECT * FROM holds WHERE ref = ?", ref)
+
+    def change_hold(self, ref: str, amount: int, state: str, at: datetime) -> int:
+        """What stays held, and how the hold stands when that is nothing. Answers the sequence."""
+        sequence = self.next(at)
+        self.write("UPDATE holds SET amount = ?, state = ?, last = ? WHERE ref = ?",
+                   amount, "held" if amount else state, sequence, ref)  # fmt: skip
+        return sequence
+
+
+def content_of(result: Result) -> str:
+    """By what the same result is known again."""
+    return json.dumps(asdict(result), default=_plain, sort_keys=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return to_text(value)
+    raise TypeError(f"{value!r} has no place in a task")
+
+
+def _transfer(row: Row) -> Transfer:
+    line = json.loads(row["line"])
+    return Transfer(
+        row["sequence"], row["ref"], bool(row["incoming"]), row["amount"], to_time(line["at"]), other=line["account"],
+        other_name=line["name"], hold=row["hold"], ends=End(line["ends"]) if line["ends"] else None,
+    )  # fmt: skip
