@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from arrp.core.policy import Officer, Participant
-from arrp.node.keys import NodeKeys, key_id
-from arrp.wire.envelope import b64
+from arrp.node.keys import NodeKeys, OfficerKey, fresh_keys, key_id, person_key
+
+FOUNDED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def signing_key(name: str) -> Ed25519PrivateKey:
@@ -24,12 +26,12 @@ def keys_of(name: str) -> NodeKeys:
 
 
 def officer(id: str) -> Officer:
-    public = signing_key(id).public_key()
-    return Officer(id, f"{id} Example", ("duty officer",), key_id(public), b64(public.public_bytes_raw()))
+    key = OfficerKey(signing_key(id), key_id(signing_key(id).public_key()))
+    return Officer(id, f"{id} Example", ("duty officer",), (person_key(key, FOUNDED),))
 
 
 def participant(id: str, kind: str = "institution", country: str = "PT") -> Participant:
-    keys = keys_of(id)
+    signing, sealing = fresh_keys(keys_of(id), FOUNDED)
     return Participant(
         id=id,
         name=f"Participant {id}",
@@ -38,8 +40,8 @@ def participant(id: str, kind: str = "institution", country: str = "PT") -> Part
         address=f"https://{id.lower()}.example:8443",
         answers_for=(),
         officers=(officer(f"{id}.ana"), officer(f"{id}.ben")),
-        signing={keys.signing_id: keys.signing_public},
-        sealing=keys.sealing_public,
+        signing=(signing,),
+        sealing=(sealing,),
     )
 
 

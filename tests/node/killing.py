@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import event
 
+from arrp.node.store.engine import Store
 from tests.node.world import Killed, World
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -24,6 +25,8 @@ class Executioner:
                  ) -> None:
         self.world, self.node, self.at, self.count = world, node, at, 0
         self.points: list[str] = []
+        self.died_at: str | None = None
+        self._unhook: list[Callable[[], object]] = []
         self._die = die or _raise
         self._start, self._core = world.start, world.members[node].core
         world.start = self._started  # type: ignore[method-assign]
@@ -34,18 +37,21 @@ class Executioner:
         """Whatever was not reached will not be."""
         self.at, self.world.start = 0, self._start  # type: ignore[method-assign]
         self.world.members[self.node].core = self._core
+        while self._unhook:
+            self._unhook.pop()()
 
     def point(self, where: str) -> None:
         self.count += 1
         if self.at is None:
             self.points.append(where)
         if self.count == self.at:
+            self.died_at = where
             self._die(self.node, where)
 
     # --- hooks -------------------------------------------------------------------------------------------
 
-    def _started(self, id: str) -> None:
-        self._start(id)
+    def _started(self, id: str, store: Store | None = None) -> None:
+        self._start(id, store)
         if id == self.node:
             self._watch()
 
@@ -55,7 +61,10 @@ class Executioner:
         assert member.service is not None
         assert member.worker is not None
         store = member.service.node.store
-        event.listen(store.engine, "before_cursor_execute", self._statement)
+        listened = (store.engine, "before_cursor_execute", self._statement)
+        if not event.contains(*listened):  # an engine may be kept when its store is opened again
+            event.listen(*listened)
+            self._unhook.append(lambda: event.remove(*listened))
         writing = store.writing
 
         @contextmanager
@@ -66,6 +75,7 @@ class Executioner:
             self.point("after COMMIT")
 
         store.writing = watched  # type: ignore[method-assign]
+        self._unhook.append(lambda: delattr(store, "writing"))
         member.worker.delivery.transport = _Around(self.world.post, ("post",), self.point)
         if member.core is not None:
             member.worker.delivery.core = member.core

@@ -66,7 +66,7 @@ class Mouth:
         keys = self.world.members[self.sender].keys
         routing = Routing(self.to, Urgency.URGENT, self.world.clock.at + timedelta(days=7))
         jws = sign(signed, keys.signing, keys.signing_id)
-        reader = sealing_public(self.world.members[self.to].participant.sealing)
+        reader = sealing_public(self.world.members[self.to].keys.sealing_public)
         return seal(content_of(jws, salt, bytes_), routing, reader)
 
     def say(self, kind: str, body: Any, **how: Any) -> Receipt:

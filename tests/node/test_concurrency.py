@@ -58,7 +58,7 @@ def _copy(world: World, mouth: Mouth, whole: Content, act) -> bytes:  # type: ig
     keys = world.members[mouth.sender].keys
     content = replace(whole, head=sign(head, keys.signing, keys.signing_id), act=b64(data))
     routing = Routing(mouth.to, Urgency.URGENT, act.not_after)
-    return seal(content, routing, sealing_public(world.members[mouth.to].participant.sealing))
+    return seal(content, routing, sealing_public(world.members[mouth.to].keys.sealing_public))
 
 
 def test_f06_two_hundred_requests_by_eight_threads_some_of_them_twice(world: World) -> None:

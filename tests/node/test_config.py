@@ -135,14 +135,16 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
         tmp_path,
         '[policy]\ninstant_from = ["@authority", "NCB-PT"]\ncrimes = ["BEC"]\nasset = "JPY"\nper_request = "5"\n'
         'per_hour = "6"\nper_day = "7"\nper_account = "8"\nmandate_issued = false\npower = "pt-1"\n'
-        "seen_within_minutes = 5\n[clocks]\nsurplus_minutes = 30\nkeep_before_minutes = 5\npatience_seconds = 10\n"
+        'seen_within_minutes = 5\nfirst_contact = "at-once"\nintroduced = ["NCB-PT"]\n[retention]\nunfounded_days = 7\n'
+        "others_days = 70\n[clocks]\nsurplus_minutes = 30\nkeep_before_minutes = 5\npatience_seconds = 10\n"
         "look_every_seconds = 20\nrequest_hours_max = 48\n" + POWER + 'protected = "700.00"\nreach = "value"\n'
         'onward = "we_do"\nnotice_hours = 1\nobjection_hours = 2\nobjection_silence = "release"\n'
         "return_notice_hours = 3\nreview_days = 4\n",
     )
     assert rules.policy == Policy(
-        ("@authority", "NCB-PT"), ("BEC",), "JPY", 5, 6, 7, 8, False, "pt-1", timedelta(minutes=5)
+        ("@authority", "NCB-PT"), ("BEC",), "JPY", 5, 6, 7, 8, False, "pt-1", timedelta(minutes=5), False, ("NCB-PT",)
     )
+    assert (rules.keep_unfounded, rules.keep_closed) == (timedelta(days=7), timedelta(days=70))
     assert rules.own_power() == Power(
         "pt-1", "PT", "art. 1", ("institution",), 24, 72, 720, "value", 70000, "EUR", 1, 2, "release", 3, 4, "we_do",
         "https://law.example/1", "2026-11-22",
@@ -155,6 +157,10 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
+        ("[policy]\nintroduced = ['NCB-XX/rui']", "introduced: 'NCB-XX/rui' is not in the directory"),
+        ("[policy]\nintroduced = ['NCB-PT/nobody']", "introduced: 'NCB-PT/nobody' is not in the directory"),
+        ("[policy]\nfirst_contact = 'never'", "first_contact: 'never' is not one of call-back, at-once"),
+        ("[retention]\nothers_days = 0", "others_days: 0"),
         ("[polcy]", "rules.toml: there is no key 'polcy'; did you mean policy?"),
         ("[policy]\nper_requests = '1'", r"\[policy\]: there is no key 'per_requests'; did you mean per_request\?"),
         ("[policy]\nper_request = 5", r"\[policy\]: per_request: 5 is not an amount as text"),
@@ -211,7 +217,7 @@ def test_what_a_new_node_gets_as_comments_are_the_defaults(tmp_path: Path) -> No
     text = NODE.format(id="BANK-PT", listen="127.0.0.1:8443", home=tmp_path, core="none")
     bare = load_config(home_of(tmp_path))
     assert load_config(home_of(tmp_path, node=text)) == bare
-    assert load_config(home_of(tmp_path, node=re.sub(r"(?m)^# (\w+ = )", r"\1", text))) == bare
+    assert load_config(home_of(tmp_path, node=re.sub(r"(?m)^# (\w+ = \S)", r"\1", text))) == bare
 
 
 # --- the digest ---
@@ -245,7 +251,7 @@ def standing(*signers: str, by: str = "BANK-PT") -> Standing:
     found = draft_standing(by, mandate, "11" * 16, bytes(16))
     officers = {one.id: one for one in BANK.officers + NCB.officers}
     for id in signers:
-        key_id = officers[id].key_id if id in officers else "none"
+        key_id = officers[id].keys[0].id if id in officers else "none"
         found = found.signed(approve(signing_key(id), id, key_id, found.act_hash))
     return found
 
@@ -296,7 +302,7 @@ def test_r23_a_signature_over_other_terms_does_not_count(tmp_path: Path) -> None
 
 def test_r23_one_officer_or_one_key_signs_once() -> None:
     signed = standing(ANA)
-    again = approve(signing_key(ANA), ANA, BANK.officers[0].key_id, signed.act_hash)
+    again = approve(signing_key(ANA), ANA, BANK.officers[0].keys[0].id, signed.act_hash)
     with pytest.raises(Refused, match="another officer must"):
         signed.signed(again)
     with pytest.raises(Refused, match="another officer must"):

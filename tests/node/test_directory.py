@@ -1,90 +1,262 @@
-"""The directory: what may stand in it, who is found in it, and how it is written."""
+"""The directory in a home: what counts there, which keys do at which instant, and nodes that take up a newer one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from arrp.core.errors import Conflict, Malformed, NotFound
+from arrp.core.errors import Conflict, Malformed, NotFound, Refused
+from arrp.core.policy import Participant
 from arrp.node.directory import (
     Directory,
-    add_entries,
-    add_entry,
-    check_own_keys,
+    directory_of,
     load_directory,
+    put_in_force,
+    read_edition,
     read_entry,
+    trusted_directory,
     write_entry,
 )
-from tests.node.entries import BANK, NCB, keys_of, officer, participant, signing_key
+from arrp.node.keys import NodeKeys, fresh_keys, keep_node_keys, keep_other_keys, load_node_keys
+from arrp.wire.codec import dumps, parse_json, read
+from arrp.wire.directory import Wanted, next_edition
+from arrp.wire.entry import check_entry, check_together
+from arrp.wire.signed_text import SignedText
+from tests.node.entries import BANK, FOUNDED, NCB, keys_of, officer, participant, signing_key
+from tests.node.keeping import KEEPERS, VALID, entry_of, first_edition, following, published
+
+T0 = FOUNDED + timedelta(days=1)
+LATER = T0 + timedelta(days=7)
+WEEK = timedelta(days=7)
+FIRST = first_edition({"BANK-PT": (BANK, keys_of("BANK-PT")), "NCB-PT": (NCB, keys_of("NCB-PT"))}, T0)
+SECOND = published(next_edition(FIRST, FIRST, Wanted(), (LATER, LATER + VALID)))
+KEYS = keys_of("BANK-PT")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    add_entries(tmp_path / "directory.json", [BANK, NCB])
-    return tmp_path / "directory.json"
+def home(tmp_path: Path) -> Path:
+    """The home of BANK-PT, in which the first version counts."""
+    keep_node_keys(tmp_path, KEYS)
+    put_in_force(tmp_path, KEYS, FIRST, KEEPERS.digest, LATER)
+    return tmp_path
 
 
-def test_what_is_written_is_read(path: Path) -> None:
-    directory = load_directory(path)
+# --- what counts in a home -----------------------------------------------------------------------------------
+
+
+def test_r34_a_first_version_is_put_in_force_by_its_digest(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="others than you were told"):
+        put_in_force(tmp_path, KEYS, FIRST, "0" * 64, LATER)
+    assert not (tmp_path / "directory.json").exists()
+    assert put_in_force(tmp_path, KEYS, FIRST, KEEPERS.digest, LATER) is None
+    directory = trusted_directory(tmp_path, KEYS)
+    assert (directory.version, directory.digest) == (1, FIRST.signed.digest)
     assert directory.participants == {"BANK-PT": BANK, "NCB-PT": NCB}
-    keys = keys_of("BANK-PT")
-    found = directory.key_of("BANK-PT", keys.signing_id)
-    assert found == keys.signing.public_key()
-    assert directory.sealing_of("BANK-PT") == keys.sealing.public_key()
-    ana = BANK.officers[0]
-    assert directory.officer_key_of("BANK-PT", ana.id, ana.key_id) == signing_key(ana.id).public_key()
 
 
-def test_keys_are_parsed_once(path: Path) -> None:
-    directory, kid = load_directory(path), keys_of("BANK-PT").signing_id
-    assert directory.key_of("BANK-PT", kid) is directory.key_of("BANK-PT", kid)
+def test_r34_the_next_one_follows_and_no_older_one_does(home: Path) -> None:
+    before = (home / "directory.json").read_bytes()
+    assert put_in_force(home, KEYS, FIRST, "", LATER) is not None, "the same once more"
+    assert (home / "directory.json").read_bytes() == before
+    assert put_in_force(home, KEYS, SECOND, "", LATER) == trusted_before(before, home)
+    assert trusted_directory(home, KEYS).version == 2
+    kept = (home / "directory.json").read_bytes()
+    with pytest.raises(Refused, match="never rolled back"):
+        put_in_force(home, KEYS, FIRST, KEEPERS.digest, LATER)
+    other = published(replace(SECOND.edition, valid_until=LATER + timedelta(days=9)))
+    with pytest.raises(Conflict, match="two versions 2"):
+        put_in_force(home, KEYS, other, "", LATER)
+    few = published(next_edition(SECOND, SECOND, Wanted(), (LATER, LATER + VALID)), "mia")
+    with pytest.raises(Refused, match="signed by mia: 2 of"):
+        put_in_force(home, KEYS, few, "", LATER)
+    assert (home / "directory.json").read_bytes() == kept
+    assert [path.name for path in home.iterdir() if path.is_file()] == ["directory.json"], "nothing is left beside it"
 
 
-def test_a_key_counts_only_for_whom_it_stands(path: Path) -> None:
-    directory, ana = load_directory(path), BANK.officers[0]
-    assert directory.key_of("NCB-PT", keys_of("BANK-PT").signing_id) is None
-    assert directory.officer_key_of("NCB-PT", ana.id, ana.key_id) is None
-    assert directory.officer_key_of("BANK-PT", BANK.officers[1].id, ana.key_id) is None
-    with pytest.raises(NotFound, match="NOBODY"):
-        directory.sealing_of("NOBODY")
-    with pytest.raises(NotFound, match="NOBODY"):
-        directory.participant("NOBODY")
+def trusted_before(data: bytes, home: Path) -> object:
+    (home / "before").write_bytes(data)
+    found = read_edition(home / "before")
+    (home / "before").unlink()
+    return found
 
 
-def test_an_entry_travels_as_a_file_of_its_own(tmp_path: Path) -> None:
-    write_entry(tmp_path / "entry.json", BANK)
-    assert read_entry(tmp_path / "entry.json") == BANK
+def test_r34_a_version_that_was_copied_in_does_not_count(home: Path) -> None:
+    """Its keepers may have signed it, all of them: nobody has checked that it follows the one that counted."""
+    (home / "directory.json").write_bytes(SECOND.signed.file())
+    assert load_directory(home / "directory.json").version == 2
+    with pytest.raises(Refused, match="was not put in force here: arrp directory publish"):
+        trusted_directory(home, KEYS)
+    put_in_force(home.parent, keys_of("NCB-PT"), FIRST, KEEPERS.digest, LATER)
+    (home / "directory.json").write_bytes((home.parent / "directory.json").read_bytes())
+    with pytest.raises(Refused, match="not that of a node named here"):
+        trusted_directory(home, KEYS)
 
 
-def test_the_same_entry_twice_is_no_matter_another_one_is(path: Path) -> None:
-    before = path.read_bytes()
-    add_entry(path, BANK)
-    assert path.read_bytes() == before
-    other = replace(BANK, name="Another name")
-    with pytest.raises(Conflict, match=r"another entry for BANK-PT.*--replace"):
-        add_entry(path, other)
-    assert path.read_bytes() == before
-    add_entries(path, [other], replace=True)
-    assert load_directory(path).participant("BANK-PT").name == "Another name"
+def test_a_directory_that_its_own_keepers_did_not_sign_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "directory.json"
+    path.write_bytes(published(FIRST.edition, "kim").signed.file())
+    with pytest.raises(Refused, match="signed by kim: 2 of"):
+        load_directory(path)
 
 
-def test_one_bad_entry_adds_none(path: Path) -> None:
-    before = path.read_bytes()
-    with pytest.raises(Malformed, match="answers_for: PT0002 is there 2 times"):
-        add_entries(path, [participant("BANK-ES"), replace(participant("RIVAL"), answers_for=("PT0002",))])
-    assert path.read_bytes() == before
-    assert [file.name for file in path.parent.iterdir()] == ["directory.json"], "nothing is left beside it"
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"[1]\n", b'{"v":1,"v":1}', b"\xff", b"\n" * 9])
+def test_what_is_no_directory_is_said_to_be_none(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "directory.json"
+    path.write_bytes(data)
+    with pytest.raises(Malformed, match=str(path)):
+        load_directory(path)
 
 
-def test_a_rewritten_file_keeps_its_mode(path: Path) -> None:
-    path.chmod(0o640)
-    add_entry(path, participant("BANK-ES"))
-    assert path.stat().st_mode & 0o777 == 0o640
+def test_no_directory_at_all(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there is no"):
+        load_directory(tmp_path / "directory.json")
+    with pytest.raises(Malformed, match="cannot be used as a file"):
+        load_directory(tmp_path)
+
+
+def test_r38_a_directory_that_nobody_renews_is_stale() -> None:
+    directory = directory_of(FIRST)
+    end = FIRST.edition.valid_until
+    assert not directory.is_stale(end - timedelta(microseconds=1))
+    assert directory.is_stale(end)
+    assert not Directory([BANK]).is_stale(end + timedelta(days=9999))
+
+
+# --- keys and when they count ----------------------------------------------------------------------------------
+
+
+def with_key(**changes: Any) -> Directory:
+    return Directory([replace(BANK, signing=(replace(BANK.signing[0], **changes),)), NCB])
+
+
+KID = BANK.signing[0].id
+
+
+def test_keys_are_parsed_once() -> None:
+    directory = directory_of(FIRST)
+    assert directory.key_of("BANK-PT", KID) == KEYS.signing.public_key()
+    assert directory.key_of("BANK-PT", KID) is directory.key_of("BANK-PT", KID)
+
+
+def test_a_key_counts_only_for_whom_it_stands() -> None:
+    directory, (ana, ben) = directory_of(FIRST), BANK.officers
+    assert directory.key_of("NCB-PT", KID) is None
+    assert directory.officer_key_of("BANK-PT", ana.id, ana.keys[0].id) == signing_key(ana.id).public_key()
+    assert directory.officer_key_of("NCB-PT", ana.id, ana.keys[0].id) is None
+    assert directory.officer_key_of("BANK-PT", ben.id, ana.keys[0].id) is None
+    for missing in (lambda: directory.sealing_of("NOBODY", T0), lambda: directory.participant("NOBODY")):
+        with pytest.raises(NotFound, match="NOBODY"):
+            missing()
+    with pytest.raises(Refused, match="has no key"):
+        directory.check_key("NOBODY", KID, T0)
+
+
+def test_r36_a_retired_key_counts_for_what_it_signed_before() -> None:
+    directory = with_key(until=LATER)
+    second = timedelta(seconds=1)
+    directory.check_key("BANK-PT", KID, LATER + WEEK - second, LATER - second)
+    for arrived, signed in ((LATER + second, LATER), (LATER + WEEK, LATER - second), (LATER + WEEK, None)):
+        with pytest.raises(Refused, match="was retired") as caught:
+            directory.check_key("BANK-PT", KID, arrived, signed)
+        assert caught.value.code == "key-over"
+    assert directory.key_of("BANK-PT", KID) is not None, "as evidence it is known for ever"
+
+
+def test_r36_a_key_that_has_not_begun_counts_not_yet() -> None:
+    directory = with_key(since=LATER)
+    directory.check_key("BANK-PT", KID, LATER, T0)  # signed again: the head is older than the key
+    directory.check_key("BANK-PT", KID, LATER - timedelta(minutes=4))  # clocks differ
+    with pytest.raises(Refused, match="does not count yet"):
+        directory.check_key("BANK-PT", KID, LATER - timedelta(minutes=6))
+
+
+def test_r37_a_revoked_key_counts_for_nothing_that_arrives() -> None:
+    directory = with_key(revoked_at=LATER, compromised_from=T0)
+    directory.check_key("BANK-PT", KID, T0 - timedelta(seconds=1))
+    for arrived in (T0, LATER, LATER + WEEK):
+        with pytest.raises(Refused, match="was revoked"):
+            directory.check_key("BANK-PT", KID, arrived, T0 - WEEK)
+        with pytest.raises(Refused, match="was revoked"):
+            directory.key_at("BANK-PT", KID, arrived)
+
+
+def test_r37_an_officers_key_too() -> None:
+    ana, ben = BANK.officers
+    kid = ana.keys[0].id
+
+    def directory(**changes: Any) -> Directory:
+        changed = replace(ana, keys=(replace(ana.keys[0], **changes),))
+        return Directory([replace(BANK, officers=(changed, ben))])
+
+    assert directory().officer_key_at("BANK-PT", ana.id, kid, LATER) is not None
+    revoked = directory(revoked_at=LATER, compromised_from=T0)
+    assert revoked.officer_key_at("BANK-PT", ana.id, kid, LATER) is None
+    assert revoked.signing_officer("BANK-PT", ana.id, kid, LATER) is None
+    retired = directory(until=LATER)
+    assert retired.officer_key_at("BANK-PT", ana.id, kid, LATER) is not None, "signed before, on its way"
+    assert retired.signing_officer("BANK-PT", ana.id, kid, LATER) is None, "nothing new"
+    assert retired.officer_key_at("BANK-PT", ana.id, kid, LATER + WEEK) is None
+
+
+def test_r36_the_newest_usable_keys_are_in_use() -> None:
+    fresh = keys_of("BANK-PT later")
+    entry = with_second(BANK, fresh, LATER, LATER + WEEK)
+    held = replace(KEYS, other_signing=(fresh.signing,), other_sealing=(fresh.sealing,))
+    before, after = held.in_use(entry, LATER - timedelta(seconds=1)), held.in_use(entry, LATER)
+    assert (before.signing_id, after.signing_id) == (KEYS.signing_id, fresh.signing_id)
+    assert (before.sealing, after.sealing) == (KEYS.sealing, fresh.sealing)
+    assert after.other_sealing == (KEYS.sealing,), "parcels to the old one are opened in the overlap"
+    assert held.in_use(entry, LATER + 2 * WEEK).other_sealing == ()
+    directory = Directory([entry])
+    assert directory.sealing_of("BANK-PT", LATER - timedelta(seconds=1)) == KEYS.sealing.public_key()
+    assert directory.sealing_of("BANK-PT", LATER) == fresh.sealing.public_key()
+    assert KEYS.in_use(entry, LATER).signing_id == KEYS.signing_id, "who has only the old one goes on with it"
+
+
+def test_a_node_must_have_the_keys_that_the_directory_says() -> None:
+    assert KEYS.in_use(BANK, T0) == KEYS
+    with pytest.raises(Conflict, match="other keys of BANK-PT"):
+        keys_of("NCB-PT").in_use(BANK, T0)
+    with pytest.raises(Conflict, match="other keys of BANK-PT"):
+        replace(KEYS, sealing=keys_of("NCB-PT").sealing).in_use(BANK, T0)
+
+
+def with_second(entry: Participant, fresh: NodeKeys, begins: datetime, ends: datetime) -> Participant:
+    """The entry with keys that follow those it has."""
+    signing, sealing = fresh_keys(fresh, begins)
+    old = (replace(entry.signing[0], until=ends), replace(entry.sealing[0], until=ends))
+    return replace(entry, signing=(old[0], signing), sealing=(old[1], sealing))
+
+
+def test_keys_of_a_rotation_lie_beside_the_first(home: Path) -> None:
+    fresh = keys_of("BANK-PT later")
+    keep_other_keys(home, fresh)
+    held = load_node_keys(home)
+    assert (held.signing_id, set(held.all_signing())) == (KEYS.signing_id, {KEYS.signing_id, fresh.signing_id})
+    with pytest.raises(Conflict):
+        keep_other_keys(home, fresh)
+
+
+# --- entries ---------------------------------------------------------------------------------------------------
+
+
+def test_r35_an_entry_travels_as_a_file_of_its_own_and_gets_newer(tmp_path: Path) -> None:
+    path = tmp_path / "entry.json"
+    write_entry(path, BANK, KEYS, T0)
+    assert read_entry(path) == BANK
+    following(FIRST, entry_of(replace(BANK, name="Other"), KEYS, LATER), LATER)
+    write_entry(path, replace(BANK, name="Other"), KEYS, T0)
+    first, second = entry_of(BANK, KEYS, T0), SignedText(path.read_bytes().splitlines()[0])
+    assert str(parse_json(second.text)["issued_at"]) > str(parse_json(first.text)["issued_at"])  # type: ignore[index]
+    path.write_bytes(path.read_bytes().replace(b"Other", b"Enemy"))
+    with pytest.raises(Refused, match=f"{path}: .*does not fit"):
+        read_entry(path)
 
 
 def edited(field: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -95,7 +267,11 @@ def officer_edited(field: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return lambda entry: entry["officers"][0].__setitem__(field, value)
 
 
-KID = keys_of("BANK-PT").signing_id
+def key_edited(of: str, field: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda entry: (entry["officers"][0]["keys"] if of == "officers" else entry[of])[0].__setitem__(field, value)
+
+
+INSTANT = "2025-01-01T00:00:00.000000Z"
 BAD = [
     (edited("id", "bank-pt"), "id: 'bank-pt'"),
     (edited("id", "B"), "id: 'B'"),
@@ -111,83 +287,56 @@ BAD = [
     (edited("address", "https://bank.example?x=1"), "address"),
     (edited("answers_for", [""]), "answers_for: ''"),
     (edited("instructs", ["NCB-PT"]), "instructs: only an authority"),
-    (edited("signing", {}), "signing: there is no key"),
-    (edited("signing", {KID: "AAAA"}), f"signing: {KID}: not an Ed25519 public key"),
-    (edited("signing", {KID: "A" * 43}), f"signing: {KID}: not an Ed25519 public key, or one under which any"),
-    (edited("signing", {KID: "not base64!"}), f"signing: {KID}: bytes are written in base64url"),
-    (edited("signing", {"k1": keys_of("BANK-PT").signing_public}), "signing: k1: the key id 'k1' is not that of"),
-    (edited("sealing", ""), "sealing: not an X25519 public key"),
-    (edited("sealing", "A" * 43), "sealing: not an X25519 public key"),
+    (edited("signing", []), "signing: there is no key"),
+    (edited("sealing", []), "sealing: there is no key"),
+    (key_edited("signing", "key", "AAAA"), f"signing: {KID}: not an Ed25519 public key"),
+    (key_edited("signing", "key", "A" * 43), f"signing: {KID}: not an Ed25519 public key, or one under which any"),
+    (key_edited("signing", "key", "not base64!"), f"signing: {KID}: bytes are written in base64url"),
+    (key_edited("signing", "id", "k1"), "signing: k1: the key id 'k1' is not that of"),
+    (key_edited("signing", "until", INSTANT), "it ends before it begins"),
+    (key_edited("signing", "revoked_at", INSTANT), "stand together or not at all"),
+    (key_edited("sealing", "key", ""), "sealing: .*: not an X25519 public key"),
+    (key_edited("sealing", "key", "A" * 43), "sealing: .*: not an X25519 public key"),
+    (key_edited("sealing", "id", KID), "the key id"),
+    (edited("channel", "fax"), "channel: 'fax' is not one of node, paper"),
+    (edited("languages", ["Portuguese"]), "languages"),
+    (edited("contacts", [{"name": "Desk", "telephone": "210000000", "hours": "always"}]), "contacts: telephone"),
+    (edited("contacts", [{"name": "", "telephone": "+351210000000", "hours": "always"}]), "contacts: name"),
+    (edited("assets", ["a b"]), "assets"),
     (edited("suspended", "no"), "suspended: is a text, not true or false"),
     (edited("colour", "red"), "colour: is not a field"),
     (lambda entry: entry.pop("sealing"), "sealing: is missing"),
     (officer_edited("id", "../ana"), "officers: id"),
     (officer_edited("id", "BANK-PT.ben"), r"officers: id: BANK-PT\.ben is there 2 times"),
     (officer_edited("name", ""), "name"),
-    (officer_edited("key", "AAAA"), "not an Ed25519 public key"),
-    (officer_edited("key", officer("BANK-PT.ben").key), "the key id"),
-    (officer_edited("key_id", "0" * 16), "the key id"),
+    (officer_edited("keys", []), "officers: BANK-PT.ana: keys: there is none"),
+    (key_edited("officers", "key", "AAAA"), "not an Ed25519 public key"),
+    (key_edited("officers", "key", officer("BANK-PT.ben").keys[0].key), "the key id"),
+    (key_edited("officers", "id", "0" * 16), "the key id"),
 ]
 
 
 @pytest.mark.parametrize(("edit", "fault"), BAD, ids=[fault[:40] for _, fault in BAD])
-def test_a_bad_entry_is_refused_by_its_field(path: Path, edit: Callable[[dict[str, Any]], None], fault: str) -> None:
-    tree = json.loads(path.read_text())
-    edit(tree[0])
-    path.write_text(json.dumps(tree))
-    with pytest.raises(Malformed, match=fault) as found:
-        load_directory(path)
-    assert str(found.value).startswith(f"{path}: entry 1 (")
+def test_a_bad_entry_is_refused_by_its_field(edit: Callable[[dict[str, Any]], None], fault: str) -> None:
+    tree = json.loads(dumps(BANK))
+    edit(tree)
+    with pytest.raises(Malformed, match=fault):
+        check_entry(read(Participant, tree))
 
 
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("{}", "a directory is a list"),
-        ("[1]", r"entry 1 \(without id\): Participant: is a whole number"),
-        ("[", "brackets are unbalanced|not JSON"),
-        ('[{"id": "A", "id": "B"}]', "names one key twice"),
-        ("\xff", "not JSON"),
-    ],
-)
-def test_what_is_no_directory_is_said_to_be_none(tmp_path: Path, text: str, fault: str) -> None:
-    path = tmp_path / "directory.json"
-    path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(Malformed, match=fault) as found:
-        load_directory(path)
-    assert str(path) in str(found.value)
-
-
-def test_no_directory_at_all(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="there is no"):
-        load_directory(tmp_path / "directory.json")
-    with pytest.raises(Malformed, match="cannot be used as a file"):
-        load_directory(tmp_path)
-
-
-def test_one_key_never_speaks_for_two(path: Path) -> None:
+def test_one_key_never_speaks_for_two() -> None:
     twin = replace(participant("TWIN"), signing=BANK.signing)
     with pytest.raises(Malformed, match=r"signing: .* is there 2 times"):
-        add_entry(path, twin)
+        check_together([BANK, NCB, twin])
     both = replace(participant("TWIN"), officers=BANK.officers)
     with pytest.raises(Malformed, match="officers: key"):
-        add_entry(path, both)
+        check_together([BANK, NCB, both])
+    with pytest.raises(Malformed, match="answers_for: PT0002 is there 2 times"):
+        check_together([BANK, replace(participant("RIVAL"), answers_for=("PT0002",))])
 
 
-def test_an_authority_instructs_only_who_keeps_accounts(path: Path) -> None:
+def test_an_authority_instructs_only_who_keeps_accounts() -> None:
     fiu = replace(participant("FIU-PT", "authority"), instructs=("NCB-PT",))
     with pytest.raises(Malformed, match="FIU-PT instructs NCB-PT, which is of kind authority"):
-        add_entry(path, fiu)
-    add_entry(path, replace(fiu, instructs=("BANK-NOT-YET",)))
-
-
-def test_a_node_must_have_the_keys_that_the_directory_says() -> None:
-    directory = Directory([BANK, NCB])
-    check_own_keys(directory, "BANK-PT", keys_of("BANK-PT"))
-    with pytest.raises(Conflict, match="other keys of BANK-PT"):
-        check_own_keys(directory, "BANK-PT", keys_of("NCB-PT"))
-    half = replace(keys_of("BANK-PT"), sealing=keys_of("NCB-PT").sealing)
-    with pytest.raises(Conflict, match="other keys of BANK-PT"):
-        check_own_keys(directory, "BANK-PT", half)
-    with pytest.raises(NotFound):
-        check_own_keys(directory, "BANK-ES", keys_of("BANK-PT"))
+        check_together([BANK, NCB, fiu])
+    check_together([BANK, NCB, replace(fiu, instructs=("BANK-NOT-YET",))])

@@ -15,12 +15,13 @@ from arrp.core.request import Terms
 from arrp.core.wishes import Keep, Withdraw
 from arrp.node.directory import Directory
 from arrp.node.hearing import Hearing
+from arrp.node.keys import fresh_keys
 from arrp.node.service import Service
 from arrp.node.store import talk, work
 from arrp.wire.envelope import Routing, seal, sealing_public
 from tests.node.life import count
 from tests.node.mouth import ASKED, Mouth, asked_on_paper_only, held, hold_of, opened, signed_by
-from tests.node.world import BASIS, START, World, amount, payment
+from tests.node.world import BASIS, FOUNDED, START, World, amount, payment
 
 SMALL, LESS = Keep(amount("40000.00 EUR"), True), Keep(amount("60000.00 EUR"), True)
 WITHDRAW = Withdraw("wrong report")
@@ -173,7 +174,7 @@ def test_r24_what_cannot_be_read_fills_its_number_and_stops_nobody(world: World)
         "unknown-kind": mouth.parcel("Keep", LESS, data=lambda data: data.replace(b'"Keep"', b'"Keap"')),
         "malformed": mouth.parcel("Keep", LESS, data=lambda data: data.replace(b"60000.00", b"60000.0")),
         "head-mismatch": mouth.parcel("Keep", LESS, data=lambda data: data.replace(b"VASP-LT", b"BANK-PT")),
-        "not-spoken": mouth.parcel("CaseClosed", Resolved("over")),
+        "not-spoken": mouth.parcel("CaseClosed", Resolved("returned")),
         "version": mouth.parcel("Keep", LESS, v=9),
     }
     for number, (code, parcel) in enumerate(spoiled.items(), 2):
@@ -230,7 +231,7 @@ def test_r22_a_request_needs_its_mandate_its_loss_and_its_officers(world: World,
     left = {"loss": (mandate,), "mandate": (loss,),
             "a signature": (replace(mandate, approvals=mandate.approvals[:1]), loss)}[left_out]
     routing = Routing("VASP-LT", Urgency.URGENT, world.clock.at + timedelta(days=7))
-    reader = sealing_public(world.members["VASP-LT"].participant.sealing)
+    reader = sealing_public(world.members["VASP-LT"].keys.sealing_public)
     receipt = mouth.deliver(seal(replace(whole, attached=left), routing, reader))
     assert (receipt.outcome, receipt.code, receipt.seen) == (Outcome.REFUSED, code, 1)
     world.settle()
@@ -249,7 +250,7 @@ def test_i18_a_suspended_peer_causes_no_effect(world: World) -> None:
 
 def test_i18_a_revoked_key_says_nothing(world: World) -> None:
     mouth = started(world)
-    _with_directory(world, mouth, signing={})
+    _with_directory(world, mouth, signing=())
     with pytest.raises(ArrpError) as caught:
         mouth.say("Withdraw", WITHDRAW, by=("Ana",))
     assert caught.value.code == "unknown-key"
@@ -260,7 +261,7 @@ def test_t15_what_waited_under_a_key_that_went_is_refused_and_stops_nobody(world
     mouth = started(world)
     assert mouth.say("Keep", Keep(ASKED, False), number=3).outcome is Outcome.WAITING
     other = world.members["BANK-PT"].keys
-    _with_directory(world, mouth, signing={other.signing_id: other.signing_public})
+    _with_directory(world, mouth, signing=(fresh_keys(other, FOUNDED)[0],))
     world.members["NCB-ES"].keys = replace(world.members["NCB-ES"].keys, signing=other.signing,
                                            signing_id=other.signing_id)
     assert mouth.say("Keep", Keep(ASKED, False), number=2).seen == 3

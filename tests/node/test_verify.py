@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from arrp.core.errors import Refused
+from arrp.core.events import Erased
 from arrp.core.messages import Checkpoint
+from arrp.core.step import Command
 from arrp.core.sums import money
 from arrp.node import verify as verify_module
 from arrp.node.directory import Directory
@@ -29,10 +31,8 @@ Harm = Callable[[World, Connection], object]
 
 
 @pytest.fixture
-def shelf(world: World) -> Iterator[Shelf]:
-    made = Shelf(world)
-    yield made
-    made.clear()
+def shelf(world: World) -> Shelf:
+    return Shelf(world)
 
 
 def audited(world: World, node: str = ME, witnesses: tuple[str, ...] = ()) -> Report:
@@ -194,12 +194,12 @@ def test_a_checkpoint_that_is_not_ours_is_no_witness(world: World) -> None:
 def test_r60_an_erased_case_folds_to_the_same_and_verifies(world: World) -> None:
     live(world, LIFE)
     before = view(world)
-    service, case = world.service("NCB-ES"), the_loss(world)
-    service.erase(case.id)
+    case = the_loss(world)
+    erase(world, case.id)
     world.stop("NCB-ES")
     world.start("NCB-ES")
     (after,) = world.cases("NCB-ES")
-    assert after.state == "closed"
+    assert after.state == "erased"
     assert money(after) == replace(money(case))  # type: ignore[type-var]
     assert {r.id: (r.terms, r.hold and r.hold.state) for r in after.requests.values()} == {
         r.id: (r.terms, r.hold and r.hold.state) for r in case.requests.values()}
@@ -215,7 +215,11 @@ def test_r60_an_erased_case_folds_to_the_same_and_verifies(world: World) -> None
 def test_r60_an_open_case_is_not_erased(world: World) -> None:
     live(world, LIFE[:6])
     with pytest.raises(Refused, match="only a closed case is erased"):
-        world.service("NCB-ES").erase(the_loss(world).id)
+        erase(world, the_loss(world).id)
+
+
+def erase(world: World, case: str) -> None:
+    world.service("NCB-ES").command(Command("erase it", "erase", "Ana", None, Erased("GDPR art. 17")), case)
 
 
 def _everything(world: World, node: str) -> str:

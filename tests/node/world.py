@@ -31,22 +31,27 @@ from arrp.core.request import Ask, Asked, Credit, Request, Source
 from arrp.core.step import Command
 from arrp.node.clock import Clock
 from arrp.node.delivery import Delivery
-from arrp.node.directory import Directory
+from arrp.node.directory import directory_of
+from arrp.node.documents import Documents
 from arrp.node.hearing import Hearing
-from arrp.node.keys import NodeKeys, key_id
+from arrp.node.home import Found, fitted
+from arrp.node.keys import NodeKeys, OfficerKey, fresh_keys, key_id, person_key
 from arrp.node.service import Node, Service
 from arrp.node.standing import Standing, draft_standing
 from arrp.node.store import cases, talk
 from arrp.node.store.engine import Store
 from arrp.node.worker import Worker
-from arrp.wire.envelope import approve, b64
+from arrp.wire.envelope import approve
+from tests.node.keeping import entry_of, first_edition, following
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+FOUNDED = START - timedelta(days=30)
 PT, LT, ES = ("payto://iban/PT50000201231234567890154", "payto://iban/LT121000011101001000",
               "payto://iban/ES9121000418450200051332")
 LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), 24, 72, 720)
 BIG = 10**12
-OPEN = Policy(("@authority",), (), "EUR", BIG, BIG, BIG, BIG, True, "pt-1")
+ROLES = ("duty officer", "redress officer", "data-protection officer")
+OPEN = Policy(("@authority",), (), "EUR", BIG, BIG, BIG, BIG, True, "pt-1", call_back_first=False)
 BASIS = Basis("pt-1", "PT", "art. 1 (fictional)", "Bureau PT")
 ACCEPTED = Decide(True, None, BASIS, START + timedelta(hours=48))
 
@@ -130,7 +135,11 @@ class Post:
             raise Unreachable("nobody listens there")
         try:
             if what == "state":
-                return hearing.state(hearing.compare(body.decode()).sender).encode()
+                return hearing.exchange.answer(body).encode()
+            if what == "copies":
+                return hearing.exchange.copies(body)
+            if what == "documents":
+                return Documents.of(hearing.service).give(body)
             return hearing.parcel(body).encode()
         except Killed:
             self.world.stop(member.id)
@@ -153,6 +162,7 @@ class World:
             self._member("BANK-PT", "institution", "PT", (institution_of(PT),), ("Tom", "Ivo")),
             self._member("VASP-LT", "institution", "LT", (institution_of(LT),), ("Lina", "Ona")),
         )}
+        self.edition = first_edition({id: (m.participant, m.keys) for id, m in self.members.items()}, FOUNDED)
         for id in self.members:
             self.start(id)
 
@@ -163,27 +173,40 @@ class World:
                         X25519PrivateKey.from_private_bytes(f"seal {id}".encode().ljust(32, b"\0")))
         officers = {name: _key(f"officer {name}") for name in people}
         listed = tuple(
-            Officer(name, name, ("duty officer",), key_id(key.public_key()), b64(key.public_key().public_bytes_raw()))
+            Officer(name, name, ROLES, (person_key(OfficerKey(key, key_id(key.public_key())), FOUNDED),))
             for name, key in officers.items()
         )
-        participant = Participant(id, id, kind, country, f"http://{id.lower()}", answers_for, listed,
-                                  {keys.signing_id: keys.signing_public}, keys.sealing_public, instructs)
+        signing, sealing = fresh_keys(keys, FOUNDED)
+        participant = Participant(id, id, kind, country, f"http://{id.lower()}", answers_for, listed, (signing,),
+                                  (sealing,), instructs)
         core = self.open_core(id) if kind == "institution" else None
         return Member(participant, keys, officers, self.stores[id], core)
 
     # --- nodes --------------------------------------------------------------------------------------
 
-    def start(self, id: str) -> None:
-        """Open the node's store and let it work: a new process, as far as the node can tell."""
+    def start(self, id: str, store: Store | None = None) -> None:
+        """Open the node's store, if it is not, and let it work: a new process, as far as the node can tell."""
         member = self.members[id]
-        directory = Directory(m.participant for m in self.members.values())
+        directory = directory_of(self.edition)
         standing = (self._standing(member),) if member.participant.kind == "authority" else ()
         rules = Rules(member.participant, directory.participants, {LAW.id: LAW}, OPEN,
                       tuple((s.act_hash, s.mandate) for s in standing), digest="rules")
-        node = Node(Store(member.url), rules, directory, member.keys, self.clock, standing)
+        node = Node(store or Store(member.url), rules, directory, member.keys, self.clock, standing,
+                    renew=lambda node: self._renewed(member, node, standing))
         member.service = Service(node)
         member.hearing = Hearing(member.service)
         member.worker = Worker(member.service, Delivery(member.service, member.hearing, self.post, member.core))
+
+    def _renewed(self, member: Member, node: Node, standing: tuple[Standing, ...]) -> Node | None:
+        """What the home of a real node does when somebody has put a newer directory in force there."""
+        found = Found(directory_of(self.edition), member.keys, OPEN, standing)
+        return fitted(node, found, self.clock.now())
+
+    def publish(self, id: str, participant: Participant, keys: NodeKeys, *, reissued: bool = False) -> None:
+        """The keepers take a changed entry into the next version; every node finds it within a minute."""
+        now = self.clock.now()
+        self.edition = following(self.edition, entry_of(participant, keys, now), now, reissued=reissued)
+        self.members[id].participant, self.members[id].keys = participant, keys
 
     def stop(self, id: str) -> None:
         member = self.members[id]

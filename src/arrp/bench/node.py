@@ -16,7 +16,6 @@ from itertools import count
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import LargeBinary, column, insert, table, text
 
 from arrp.core.crime import Crime
@@ -24,14 +23,14 @@ from arrp.core.events import Answered, Event
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Act, Handling, Head, Urgency, Uses
 from arrp.core.money import Amount
-from arrp.core.policy import Officer, Participant, Policy, Rules
+from arrp.core.policy import Key, Officer, Participant, Policy, Rules
 from arrp.core.report import Party, Payment, Report
 from arrp.core.request import Ask, Asked, Credit, Source, Terms
 from arrp.core.step import Command
 from arrp.node.clock import Clock
 from arrp.node.directory import Directory
 from arrp.node.hearing import Hearing
-from arrp.node.keys import NodeKeys, key_id
+from arrp.node.keys import fresh_keys, key_id, new_node_keys
 from arrp.node.service import Node, Service
 from arrp.node.store import talk
 from arrp.node.store.engine import Store
@@ -101,13 +100,14 @@ class _Bench:
 
     def __init__(self, store_url: str) -> None:
         self.clock = Clock()
-        self.bank, self.bureau = _keys("bank"), _keys("bureau")
+        self.bank, self.bureau = new_node_keys(), new_node_keys()
         officers = {name: Ed25519PrivateKey.generate() for name in ("A", "B")}
         self.officers = officers
-        people = tuple(Officer(name, name, (), key_id(key.public_key()), b64(key.public_key().public_bytes_raw()))
-                       for name, key in officers.items())
-        me = _participant("BUREAU", "authority", (), people, self.bureau)
-        bank = _participant("BANK", "institution", ("PT0002",), (), self.bank)
+        people = tuple(
+            Officer(name, name, ("duty officer",), (_key(key, self.clock),)) for name, key in officers.items()
+        )
+        me = _participant("BUREAU", "authority", (), people, fresh_keys(self.bureau, self.clock.now()))
+        bank = _participant("BANK", "institution", ("PT0002",), (), fresh_keys(self.bank, self.clock.now()))
         directory = Directory((me, bank))
         self.store = Store(store_url)
         rules = Rules(me, directory.participants, {}, Policy(), digest="bench")
@@ -152,7 +152,7 @@ class _Bench:
                     None, act_hash(salt, data), (), None)
         jws = sign(head, self.bank.signing, self.bank.signing_id)
         routing = Routing("BUREAU", Urgency.URGENT, now + timedelta(days=1))
-        return seal(content(jws, salt, data), routing, self.directory.sealing_of("BUREAU"))
+        return seal(content(jws, salt, data), routing, self.directory.sealing_of("BUREAU", now))
 
     def floor(self, parcel: bytes) -> None:
         opened = open_parcel(parcel, self.bureau.sealing, "BUREAU")
@@ -165,12 +165,11 @@ class _Bench:
         self.store.close()
 
 
-def _keys(name: str) -> NodeKeys:
-    signing = Ed25519PrivateKey.generate()
-    return NodeKeys(signing, key_id(signing.public_key()), X25519PrivateKey.generate())
+def _key(key: Ed25519PrivateKey, clock: Clock) -> Key:
+    return Key(key_id(key.public_key()), b64(key.public_key().public_bytes_raw()), clock.now())
 
 
-def _participant(id: str, kind: str, answers_for: tuple[str, ...], people: tuple[Officer, ...], keys: NodeKeys
+def _participant(id: str, kind: str, answers_for: tuple[str, ...], people: tuple[Officer, ...], keys: tuple[Key, Key]
                  ) -> Participant:
-    return Participant(id, id, kind, "PT", f"http://{id.lower()}", answers_for, people,
-                       {keys.signing_id: keys.signing_public}, keys.sealing_public)
+    signing, sealing = keys
+    return Participant(id, id, kind, "PT", f"http://{id.lower()}", answers_for, people, (signing,), (sealing,))

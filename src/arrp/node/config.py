@@ -11,11 +11,13 @@ HOME/               0700
 node.toml           default
 id                  needed              this participant, as the directory names it
 listen              127.0.0.1:8443      host:port where peers reach it, behind a proxy if there is one
+api                 none                host:port where officers' systems reach /v1 with a key, behind a proxy with TLS
 store               sqlite:///HOME/node.db   or postgresql+psycopg://…
 log_level           info                debug | info | warning | error
+log_format          text                text | json: one object per line
 [core]
-kind                none                none | simulated
-path                core.db             the file of a simulated core, below HOME
+kind                none                none | simulated | manual: tasks for a clerk (R-99)
+path                core.db             the file of a simulated core, or of the clerks' tasks, below HOME
 
 rules.toml          default   unit, limits
 [policy]                      what the node does before an officer looked (R-17); by default nothing
@@ -28,12 +30,17 @@ per_account         0         amount as text
 mandate_issued      true      false: a request under a mandate, which no officer signed, needs one of ours
 power               none      id of the [[power]] on which the node acts; none = no automatic act
 seen_within_minutes 30        minutes, 1 to 1440: then the second contact is called
+first_contact       call-back call-back | at-once: what a request of an officer we never spoke to waits for (R-91)
+introduced          []        PEER or PEER/OFFICER: called back before this node was set up
 [clocks]
 surplus_minutes     60        minutes, 1 to 60: how long nobody need keep what is held
 keep_before_minutes 10        minutes, 0 to less than surplus: the node keeps by itself then
 patience_seconds    120       seconds, 1 to 3600: an unreceipted request is somebody's business after it
 look_every_seconds  60        seconds, 1 to 3600: how often an account under hold is read again
 request_hours_max   72        hours, 1 to 720: a request of ours may be applied no later
+[retention]                   how long a closed case keeps what is private (R-65)
+unfounded_days      90        days, 0 to 36500: of a case that turned out unfounded
+others_days         1825      days, 1 to 36500
 [[power]]                     one for each power, with its source (core/deadline.Power)
 id, country, article          needed
 holders             needed    kinds of participants that have it: ["institution"]
@@ -71,9 +78,10 @@ from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError, Malformed
 from arrp.core.money import Amount, decimals
 from arrp.core.policy import Participant, Policy, Rules
-from arrp.node.directory import KINDS, Directory
+from arrp.node.directory import Directory
 from arrp.node.files import read_file
 from arrp.node.standing import load_standing
+from arrp.wire.entry import KINDS
 
 T = TypeVar("T")
 
@@ -91,8 +99,10 @@ class Config:
     port: int
     store: str = field(repr=False)
     log_level: str
+    log_format: str
     core: str
     core_path: Path
+    api: tuple[str, int] | None = None
 
     @property
     def directory(self) -> Path:
@@ -111,7 +121,8 @@ def load_config(home: Path) -> Config:
     core = _take("node.toml: [core]", node["core"], _CORE)
     host, port = parse_listen(node["listen"])
     store = node["store"] or f"sqlite:///{home / 'node.db'}"
-    return Config(home, node["id"], host, port, store, node["log_level"], core["kind"], home / core["path"])
+    return Config(home, node["id"], host, port, store, node["log_level"], node["log_format"], core["kind"],
+                  home / core["path"], parse_listen(node["api"]) if node["api"] else None)
 
 
 def load_rules(config: Config, directory: Directory) -> Rules:
@@ -123,6 +134,7 @@ def load_rules(config: Config, directory: Directory) -> Rules:
     powers = [_power(number, item) for number, item in enumerate(tree["power"], 1)]
     policy = _policy(_take("rules.toml: [policy]", tree["policy"], _POLICY))
     clocks = _clocks(_take("rules.toml: [clocks]", tree["clocks"], _CLOCKS))
+    kept = _take("rules.toml: [retention]", tree["retention"], _RETENTION)
     _check_policy(policy, powers, me, directory)
     standing = load_standing(config.mandates, me.id, directory)
     values: dict[str, Any] = {
@@ -131,6 +143,8 @@ def load_rules(config: Config, directory: Directory) -> Rules:
         "powers": {power.id: power for power in powers},
         "policy": policy,
         "standing": tuple((one.act_hash, one.mandate) for one in standing),
+        "keep_unfounded": timedelta(days=kept["unfounded_days"]),
+        "keep_closed": timedelta(days=kept["others_days"]),
         **clocks,
     }
     return Rules(**values, digest=rules_digest(Rules(**values)))
@@ -284,11 +298,15 @@ _NODE = {
     "id": _Key(_text),
     "listen": _Key(_text, "127.0.0.1:8443"),
     "store": _Key(_store, ""),
+    "api": _Key(_text, ""),
     "log_level": _Key(partial(_one_of, ("debug", "info", "warning", "error")), "info"),
+    "log_format": _Key(partial(_one_of, ("text", "json")), "text"),
     "core": _Key(_table, {}),
 }
-_CORE = {"kind": _Key(partial(_one_of, ("none", "simulated")), "none"), "path": _Key(_text, "core.db")}
-_RULES = {"policy": _Key(_table, {}), "clocks": _Key(_table, {}), "power": _Key(_tables, [])}
+_CORE = {"kind": _Key(partial(_one_of, ("none", "simulated", "manual")), "none"), "path": _Key(_text, "core.db")}
+_RULES = {"policy": _Key(_table, {}), "clocks": _Key(_table, {}), "retention": _Key(_table, {}),
+          "power": _Key(_tables, [])}
+_RETENTION = {"unfounded_days": _Key(_within(0, 36500), 90), "others_days": _Key(_within(1, 36500), 1825)}
 _AMOUNTS = ("per_request", "per_hour", "per_day", "per_account")
 _POLICY = {
     "instant_from": _Key(_texts, ()),
@@ -298,6 +316,8 @@ _POLICY = {
     "mandate_issued": _Key(_flag, True),
     "power": _Key(_text, None),
     "seen_within_minutes": _Key(_within(1, 1440), 30),
+    "first_contact": _Key(partial(_one_of, ("call-back", "at-once")), "call-back"),
+    "introduced": _Key(_texts, ()),
 }
 _CLOCKS = {
     "surplus_minutes": _Key(_within(1, 60), 60),
@@ -335,7 +355,8 @@ def _policy(found: dict[str, Any]) -> Policy:
     seen_within = timedelta(minutes=found.pop("seen_within_minutes"))
     for name in _AMOUNTS:
         found[name] = _minor(f"rules.toml: [policy]: {name}", found[name], found["asset"])
-    return Policy(**found, seen_within=seen_within)
+    calls_back = found.pop("first_contact") == "call-back"
+    return Policy(**found, seen_within=seen_within, call_back_first=calls_back)
 
 
 def _clocks(found: dict[str, Any]) -> dict[str, Any]:
@@ -378,6 +399,10 @@ def _check_policy(policy: Policy, powers: list[Power], me: Participant, director
     for name in policy.instant_from:
         if name not in named:
             raise Malformed(f"rules.toml: [policy]: instant_from: {name!r} is neither in the directory nor an @kind")
+    for name in policy.introduced:
+        peer, _, officer = name.partition("/")
+        if peer not in directory.participants or (officer and not directory.participants[peer].has_officer(officer)):
+            raise Malformed(f"rules.toml: [policy]: introduced: {name!r} is not in the directory")
     if policy.power is None:
         return
     power = next((power for power in powers if power.id == policy.power), None)

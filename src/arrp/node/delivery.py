@@ -12,20 +12,21 @@ from typing import Protocol
 
 import httpx2
 
-from arrp.connectors import Connector, CoreDown, CoreUnclear
-from arrp.core.answers import ClaimedCredit, PayOut, Question
+from arrp.connectors import Connector, CoreDown, CoreUnclear, NotYet
+from arrp.core.answers import Cannot, ClaimedCredit, Held, HoldState, PayOut, Question, Stopped, Why
 from arrp.core.case import Case
-from arrp.core.errors import ArrpError, NotFound, Unreachable
+from arrp.core.errors import ArrpError, Malformed, NotFound, Unreachable
 from arrp.core.events import Intent, Verb
 from arrp.core.messages import Head, Urgency
 from arrp.core.request import Request
 from arrp.core.step import Answer, CoreAnswer
 from arrp.node.clock import Clock
 from arrp.node.hearing import Hearing
-from arrp.node.service import Service, retrying
-from arrp.node.store import talk, work
+from arrp.node.keys import NodeKeys
+from arrp.node.service import Node, Service, retrying
+from arrp.node.store import recovering, talk, work
 from arrp.trace.follow import follow
-from arrp.wire.codec import loads
+from arrp.wire.codec import loads, parse_json
 from arrp.wire.envelope import Attached, Routing, b64, content, seal, sign
 from arrp.wire.json_text import BYTES_MAX
 
@@ -33,6 +34,8 @@ log = logging.getLogger("arrp.delivery")
 
 LEASE = timedelta(seconds=30)  # a send or a question that takes longer is taken for dead
 WAIT_SECONDS_MAX = {Urgency.URGENT: 30, Urgency.ROUTINE: 600}
+PROBLEMS_MAX = 12  # about five minutes for an urgent act: a directory may be on its way
+_LATER = (408, 425, 429)  # the peer says: not now
 ANSWER_SECONDS = 20  # less than a lease: nobody else has begun to send the same meanwhile
 KEEP_FOR = timedelta(days=7)  # a relay need not carry a parcel longer
 
@@ -75,30 +78,51 @@ class Delivery:
 
     def __init__(self, service: Service, hearing: Hearing, transport: Transport, core: Connector | None) -> None:
         self.service, self.hearing, self.transport, self.core = service, hearing, transport, core
-        self.node = service.node
+
+    @property
+    def node(self) -> Node:
+        """As it is now: a newer directory may have taken effect since it was last asked for."""
+        return self.service.node
 
     # --- peers -----------------------------------------------------------------------------------------
 
     def send(self, row: talk.Unreceipted) -> bool:
         """One act to its peer; its receipt ends the resending. Whether there was one."""
         try:
-            peer = self.node.rules.participant(row.peer)
-            status, answer = self.transport.post(f"{peer.address}/parcels", self._parcel(row))
+            peer, keys = self.node.rules.participant(row.peer), self.node.keys
+            status, answer = self.transport.post(f"{peer.address}/parcels", self._parcel(row, keys))
+            if 400 <= status < 500 and status not in _LATER:
+                return self._problem(row, status, answer)
             if status != 200:
-                raise Unreachable(f"{row.peer} answers {status}: {answer[:300].decode(errors='replace')}")
-            retrying(lambda: self.hearing.receipt(row.peer, answer.decode(errors="replace")))
+                raise Unreachable(f"{row.peer} answers {status}")
+            jws = answer.decode(errors="replace")
+            retrying(lambda: self.hearing.receipt(row.peer, jws, keys.signing_id))
         except ArrpError as error:
             log.warning("act %s number %d to %s: %s", row.act_hash[:12], row.number, row.peer, error)
             self._later(row)
             return False
         return True
 
+    def _problem(self, row: talk.Unreceipted, status: int, answer: bytes) -> bool:
+        """Not a receipt but a problem: it takes no number, and may be right after the next directory. A number
+        that is taken is taken by us, in a life we forgot (R-29). What stays a problem is an officer's (R-26)."""
+        code = title_of(answer)
+        log.warning("act %s number %d to %s: problem %d %s", row.act_hash[:12], row.number, row.peer, status, code)
+        with self.node.store.writing() as connection:
+            if code == "equivocation" and recovering.doubt(connection, row.peer, self.node.clock.now()):
+                self.service.look_back()
+            is_dead = talk.refused(connection, row.id, PROBLEMS_MAX)
+        if is_dead:
+            retrying(lambda: self.hearing.undeliverable(row, code))
+        self._later(row)
+        return False
+
     def _later(self, row: talk.Unreceipted) -> None:
         seconds = min(2**min(row.tries, 10), WAIT_SECONDS_MAX[Urgency(row.urgency)])
         with self.node.store.writing() as connection:
             talk.retry(connection, row.id, self.node.clock.now() + timedelta(seconds=seconds))
 
-    def _parcel(self, row: talk.Unreceipted) -> bytes:
+    def _parcel(self, row: talk.Unreceipted, keys: NodeKeys) -> bytes:
         with self.node.store.reading() as connection:
             kept = talk.act(connection, row.act_hash)
             others = [talk.act(connection, hash_) for hash_ in row.attached]
@@ -108,18 +132,25 @@ class Delivery:
             Attached(other.by, b64(other.data), b64(other.salt), other.approvals, None)
             for other in others if other is not None
         )
-        jws = sign(loads(Head, row.head), self.node.keys.signing, self.node.keys.signing_id)
-        routing = Routing(row.peer, Urgency(row.urgency), self.node.clock.now() + KEEP_FOR)
-        return seal(content(jws, kept.salt, kept.data, attached), routing, self.node.directory.sealing_of(row.peer))
+        jws, now = sign(loads(Head, row.head), keys.signing, keys.signing_id), self.node.clock.now()
+        routing = Routing(row.peer, Urgency(row.urgency), now + KEEP_FOR)
+        reader = self.node.directory.sealing_of(row.peer, now)
+        return seal(content(jws, kept.salt, kept.data, attached), routing, reader)
 
     def compare(self, peer: str) -> None:
-        """R-28: tell a peer how we see our conversations, hear how it does."""
+        """R-28: tell a peer how we see our conversations, hear how it does. One on paper has nothing to compare."""
+        if self.node.rules.participant(peer).channel == "paper":
+            return
         try:
-            address = self.node.rules.participant(peer).address
-            status, answer = self.transport.post(f"{address}/state", self.hearing.state(peer).encode())
-            if status != 200:
-                raise Unreachable(f"{peer} answers {status} to a state exchange")
-            self.hearing.compare(answer.decode(errors="replace"))
+            address, after = self.node.rules.participant(peer).address, ""
+            while True:
+                asked = self.hearing.exchange.ask(peer, after)
+                status, answer = self.transport.post(f"{address}/state", asked.encode())
+                if status != 200:
+                    raise Unreachable(f"{peer} answers {status} to a state exchange")
+                after = self.hearing.exchange.heard(peer, answer, after)
+                if not after:
+                    return
         except ArrpError as error:
             log.info("state exchange with %s: %s", peer, error)
 
@@ -134,6 +165,11 @@ class Delivery:
             return
         try:
             answer = self._asked(case, intent)
+        except NotYet as error:  # a clerk has to do it, and is called by the task
+            if error.overdue and f"task {intent.ref}" not in case.escalated:
+                retrying(lambda: self.service.late(effect.case_id, effect.ref))
+            self._ask_later(effect)
+            return
         except (CoreDown, CoreUnclear) as error:
             log.warning("core, %s %s: %s", intent.verb, intent.ref[:12], error)
             self._ask_later(effect)
@@ -156,6 +192,10 @@ class Delivery:
         request = case.request(intent.request)
         if intent.verb is Verb.FIND:
             return self.core.find(question(request))
+        if intent.verb in (Verb.HOLD, Verb.STOP) and self.service.recovering.epoch > 1:
+            known = self._before(intent)
+            if known is not None:
+                return known
         if intent.verb is Verb.HOLD:
             return self.core.hold(intent.block, intent.account_ref, intent.amount, _until(intent))
         if intent.verb is Verb.RELEASE:
@@ -167,6 +207,15 @@ class Delivery:
         payout = PayOut(intent.ref, intent.amount, intent.why, intent.payee, intent.payee_name)
         return self.core.give_back(intent.block, payout)
 
+    def _before(self, intent: Intent) -> Held | Stopped | Cannot | None:
+        """I4, R-29: a node that lost its memory asks first what became of a hold; what ended stays ended."""
+        assert self.core is not None
+        status = self.core.status(intent.block)
+        stated, now = (status.reference, status.amount, status.sequence), self.node.clock.now()
+        if status.state is HoldState.HELD:
+            return Stopped(*stated, now) if intent.verb is Verb.STOP else Held(*stated, now, status.until)
+        return None if status.state in (HoldState.UNKNOWN, HoldState.REFUSED) else Cannot(Why.TOO_LATE)
+
     def join(self, waiting: work.Join) -> None:
         """Ask the core once more, now for the account's own case, and move the request there (R-03)."""
         with self.node.store.reading() as connection:
@@ -174,12 +223,24 @@ class Delivery:
         try:
             if self.core is None:
                 raise CoreDown("no core connected")
-            found = self.core.find(question(case.request(waiting.request)))
+            request = case.request(waiting.request)
+            found = self.core.find(question(request))
+            in_force = self.core.holds() if request.hold is not None else ()
         except (CoreDown, CoreUnclear) as error:
             log.warning("core, find for %s: %s", waiting.request[:12], error)
             return  # the lease ends and it is due again
         answer = CoreAnswer(f"join {waiting.request}", found, follow)
-        retrying(lambda: self.service.join(waiting.request, waiting.case_id, waiting.key, answer))
+        retrying(lambda: self.service.join(waiting, answer, in_force))
+
+
+def title_of(answer: bytes) -> str:
+    """The code of a problem document, and nothing of what it says: that may name people."""
+    try:
+        tree = parse_json(answer)
+    except Malformed:
+        return "unreadable"
+    title = tree.get("title") if isinstance(tree, dict) else None
+    return title[:40] if isinstance(title, str) and title.isascii() and title.isprintable() else "unnamed"
 
 
 def _until(intent: Intent) -> datetime:

@@ -1,61 +1,64 @@
-"""The directory: who takes part, under which address and keys, with which officers (directory.json).
+"""The directory that counts in a home: who takes part, under which address and keys, with which officers.
 
-A JSON list with one entry per participant, the fields of core/policy.Participant, none left out:
-
-    id            2 to 32 of A-Z 0-9 and -             country      two letters, ISO 3166-1
-    name          for people                           address      http(s)://host[:port][/path] of its node
-    kind          authority | institution | issuer | coordinator
-    answers_for   institution, issuer: prefixes of the accounts kept there (PT0002, a BIC, a CAIP-2 chain)
-    instructs     authority: ids of the participants it may instruct
-    signing       key id -> Ed25519 key of the node; a key id is the first 16 hex of the key's SHA-256
-    sealing       X25519 key that parcels to it are sealed for
-    officers      [{id, name, roles, key_id, key}]: people who approve, each with an Ed25519 key of their own
-    suspended     true = nothing of it is applied
-
-Keys are base64url without padding. Who may change the file is for its keepers; a node only reads it.
+HOME/directory.json is a signed text (wire/signed_text): the version in force, the signatures of its keepers, and
+one of this node, given when the version was checked against the one before it (`put_in_force`). A version without
+it was copied in by somebody, and does not count. HOME/entry.json is what this node hands in to the keepers.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from arrp.core.errors import Conflict, Malformed, NotFound
-from arrp.core.policy import Officer, Participant
+from arrp.core.errors import Malformed, NotFound, Refused
+from arrp.core.policy import Key, Participant
 from arrp.node.files import read_file, replace_file
-from arrp.node.keys import NodeKeys, key_id
-from arrp.wire.codec import dumps, parse_json, read
+from arrp.node.keys import NodeKeys
+from arrp.wire import Problem
+from arrp.wire.directory import Opened, check_first, check_next, check_signed, open_edition
+from arrp.wire.entry import VERSION, Entry, entry_text, open_entry
 from arrp.wire.envelope import sealing_public, signing_public
+from arrp.wire.signed_text import TEXT_MAX, SignedText, Signer, read_signed
 
-KINDS = ("authority", "institution", "issuer", "coordinator")
-
-_ID = re.compile(r"[A-Z0-9-]{2,32}")
-_OFFICER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_PREFIX = re.compile(r"[!-~]{2,64}")
+_FILE_MAX = TEXT_MAX + (1 << 16)
 
 
 class Directory:
-    """The participants, with their keys parsed once: they are asked for with every message."""
+    """The participants, with their keys parsed once: they are asked for with every message. Made of an edition it
+    knows its version, digest and end; made of participants alone (tests) it never ends."""
 
-    def __init__(self, participants: Iterable[Participant]) -> None:
+    def __init__(self, participants: Iterable[Participant], opened: Opened | None = None) -> None:
         self.participants: Mapping[str, Participant] = {who.id: who for who in participants}
+        self.opened = opened
         everybody = self.participants.values()
-        self._signing = {(who.id, kid): signing_public(key) for who in everybody for kid, key in who.signing.items()}
+        self._signing = {(who.id, key.id): (key, signing_public(key.key)) for who in everybody for key in who.signing}
         self._officers = {
-            (who.id, officer.id, officer.key_id): signing_public(officer.key)
+            (who.id, officer.id, key.id): (key, signing_public(key.key))
             for who in everybody
             for officer in who.officers
-            if officer.key
+            for key in officer.keys
         }
-        self._sealing = {who.id: sealing_public(who.sealing) for who in everybody if who.sealing}
+        self._sealing = {(who.id, key.id): sealing_public(key.key) for who in everybody for key in who.sealing}
+
+    @property
+    def version(self) -> int:
+        return self.opened.edition.version if self.opened else 0
+
+    @property
+    def digest(self) -> str:
+        return self.opened.signed.digest if self.opened else ""
+
+    @property
+    def valid_until(self) -> datetime | None:
+        return self.opened.edition.valid_until if self.opened else None
+
+    def is_stale(self, at: datetime) -> bool:
+        """R-38: nobody has renewed it in time: who is who is not known any more."""
+        return self.valid_until is not None and at >= self.valid_until
 
     def participant(self, id: str) -> Participant:
         """Raises NotFound."""
@@ -64,203 +67,132 @@ class Directory:
         return self.participants[id]
 
     def key_of(self, sender: str, kid: str) -> Ed25519PublicKey | None:
-        """The key a node signs with (wire.envelope.KeyOf)."""
-        return self._signing.get((sender, kid))
+        """The key a node signs, or signed, with (wire.envelope.KeyOf): for evidence, whatever became of it."""
+        found = self._signing.get((sender, kid))
+        return found and found[1]
 
     def officer_key_of(self, participant: str, officer: str, key_id: str) -> Ed25519PublicKey | None:
-        """The key an officer approves with (wire.envelope.OfficerKeyOf)."""
-        return self._officers.get((participant, officer, key_id))
+        """The same of an officer (wire.envelope.OfficerKeyOf)."""
+        found = self._officers.get((participant, officer, key_id))
+        return found and found[1]
 
-    def sealing_of(self, participant: str) -> X25519PublicKey:
-        """The key to seal for. Raises NotFound."""
-        if participant not in self._sealing:
+    def check_key(self, sender: str, kid: str, arrived_at: datetime, signed_at: datetime | None = None) -> None:
+        """R-36, R-37: what arrived then, signed with that key of a node, counts. Raises Refused."""
+        found = self._signing.get((sender, kid))
+        _check(f"key {kid[:64]} of {sender[:64]}", found and found[0], arrived_at, signed_at)
+
+    def key_at(self, sender: str, kid: str, at: datetime) -> Ed25519PublicKey | None:
+        """The key of a node for what arrives now; None when there is no such key. Raises Refused."""
+        if (sender, kid) in self._signing:
+            self.check_key(sender, kid, at)
+        return self.key_of(sender, kid)
+
+    def officer_key_at(self, participant: str, officer: str, key_id: str, at: datetime) -> Ed25519PublicKey | None:
+        """The key of an officer for an approval that arrives now; None when it does not count (R-36, R-37)."""
+        found = self._officers.get((participant, officer, key_id))
+        return found[1] if found and found[0].fault(at) is None else None
+
+    def signing_officer(self, participant: str, officer: str, key_id: str, at: datetime) -> Ed25519PublicKey | None:
+        """The key of an officer who signs at this very instant: a retired one signs nothing new."""
+        found = self._officers.get((participant, officer, key_id))
+        return found[1] if found and found[0].is_usable(at) else None
+
+    def sealing_of(self, participant: str, at: datetime) -> X25519PublicKey:
+        """The key to seal for now: the newest that counts. Raises NotFound."""
+        named = self.participants[participant].sealing if participant in self.participants else ()
+        usable = [key for key in named if key.is_usable(at)]
+        if not usable:
             raise NotFound(f"the directory has no sealing key of {participant}: nothing can be sent to it")
-        return self._sealing[participant]
+        return self._sealing[participant, max(usable, key=lambda key: (key.since, key.id)).id]
+
+
+def _check(what: str, key: Key | None, arrived_at: datetime, signed_at: datetime | None) -> None:
+    if key is None:
+        raise Refused(f"the directory has no {what}", code=Problem.UNKNOWN_KEY)
+    fault = key.fault(arrived_at, signed_at)
+    if fault is not None:
+        raise Refused(f"{what} {fault}: send it again under one that counts", rule="R-36", code="key-over")
+
+
+# --- versions -------------------------------------------------------------------------------------
+
+
+def directory_of(opened: Opened) -> Directory:
+    return Directory(opened.participants, opened)
+
+
+def read_edition(path: Path) -> Opened:
+    """A version as its keepers hand it out, or a draft of one; who signed it is not looked at.
+    Raises NotFound, and Malformed or Refused naming the file, the entry and the field."""
+    data = read_file(path, _FILE_MAX)
+    try:
+        return open_edition(read_signed(data))
+    except (Malformed, Refused) as why:
+        raise type(why)(f"{path}: {why}", code=why.code) from None
 
 
 def load_directory(path: Path) -> Directory:
-    """The directory of a file. Raises NotFound, and Malformed naming the entry and the field."""
-    return Directory(_read_entries(path))
+    """The directory of a file that enough of its own keepers signed. Raises NotFound, Malformed, Refused."""
+    opened = read_edition(path)
+    check_signed(opened, [opened.edition.keepers])
+    return directory_of(opened)
+
+
+def trusted_directory(home: Path, keys: NodeKeys) -> Directory:
+    """The directory that was put in force in this home (R-34). Raises NotFound, Malformed, Refused."""
+    path = home / "directory.json"
+    found = load_directory(path)
+    assert found.opened is not None
+    own = {kid: key.public_key() for kid, key in keys.all_signing().items()}
+    if not found.opened.signed.signers(Signer.NODE, own):
+        raise Refused(f"{path} was not put in force here: arrp directory publish {home} FILE checks it first",
+                      rule="R-34")
+    return found
+
+
+def put_in_force(home: Path, keys: NodeKeys, after: Opened, keepers_digest: str, now: datetime) -> Opened | None:
+    """Check a version against the one in force, and put it in its place, in one moment; the version it followed.
+    The first one is compared with `keepers_digest`. Raises Refused, Conflict. The same once more is no matter."""
+    path = home / "directory.json"
+    before = trusted_directory(home, keys).opened if path.exists() else None
+    if before is None:
+        check_first(after, keepers_digest, now)
+    elif before.signed.digest == after.signed.digest:
+        return before
+    else:
+        check_next(before, after, now)
+    keepers = tuple(one for one in after.signed.signatures if one.by is Signer.KEEPER)
+    mine = SignedText(after.signed.text, keepers).signed(Signer.NODE, keys.signing, keys.signing_id)
+    replace_file(path, mine.file())
+    return before
+
+
+# --- entries --------------------------------------------------------------------------------------
+
+
+def read_signed_entry(path: Path) -> tuple[SignedText, Entry]:
+    """One participant's entry as it is handed in, checked. Raises NotFound, Malformed, Refused."""
+    data = read_file(path)
+    try:
+        signed = read_signed(data)
+        return signed, open_entry(signed)
+    except (Malformed, Refused) as why:
+        raise type(why)(f"{path}: {why}", code=why.code) from None
 
 
 def read_entry(path: Path) -> Participant:
-    """One participant's entry, checked. Raises NotFound, Malformed."""
-    return entry_of(read_file(path), str(path))
+    """What a participant says of itself. Raises NotFound, Malformed, Refused."""
+    return read_signed_entry(path)[1].participant
 
 
-def entry_of(data: bytes, where: str) -> Participant:
-    """The entry that `data` is the JSON of; errors name `where`."""
-    try:
-        return _entry(parse_json(data))
-    except Malformed as why:
-        raise Malformed(f"{where}: {why}", code=why.code) from None
-
-
-def write_entry(path: Path, entry: Participant) -> None:
-    """The entry as a file of its own, to be handed to the keepers of the directory."""
-    check_entry(entry)
-    replace_file(path, _text(_tree(entry)))
-
-
-def add_entries(path: Path, entries: Sequence[Participant], replace: bool = False) -> None:
-    """All of them, or none, into the directory at `path`, which may be new. What is there already and the
-    same stays; what differs is a Conflict unless it shall be replaced."""
-    found = {who.id: who for who in (_read_entries(path) if path.exists() else ())}
-    for entry in entries:
-        if not replace and found.get(entry.id, entry) != entry:
-            raise Conflict(f"{path} has another entry for {entry.id}: to put this one in its place, say --replace")
-        found[entry.id] = entry
-    members = tuple(found.values())
-    _check_together(members)
-    replace_file(path, _text([_tree(who) for who in members]))
-
-
-def add_entry(path: Path, entry: Participant) -> None:
-    """One entry into the directory at `path`."""
-    add_entries(path, [entry])
-
-
-def check_own_keys(directory: Directory, me: str, keys: NodeKeys) -> None:
-    """What the directory says of this node must be what it has. Raises NotFound, Conflict."""
-    entry = directory.participant(me)
-    if entry.signing.get(keys.signing_id) != keys.signing_public or entry.sealing != keys.sealing_public:
-        raise Conflict(
-            f"the directory knows other keys of {me} than those of this node ({keys.signing_id}): no peer would "
-            "believe it. Hand in entry.json again, or restore the keys from the backup."
-        )
-
-
-def check_entry(entry: Participant) -> None:
-    """Whether an entry may stand in a directory. Raises Malformed naming the field, what is there, what may be."""
-    _check_form("id", entry.id, _ID, "2 to 32 capitals, digits and dashes, such as BANK-PT")
-    _check_form("country", entry.country, _COUNTRY, "two capitals, such as PT")
-    _check_named("name", entry.name)
-    _check_one_of("kind", entry.kind, KINDS)
-    _check_address(entry.address)
-    keeps_accounts = entry.kind in ("institution", "issuer")
-    if entry.answers_for and not keeps_accounts:
-        raise Malformed(f"answers_for: of kind {entry.kind}, it keeps no accounts and answers for none")
-    if entry.instructs and entry.kind != "authority":
-        raise Malformed(f"instructs: only an authority instructs, and this is of kind {entry.kind}")
-    for prefix in entry.answers_for:
-        _check_form("answers_for", prefix, _PREFIX, "the start of a bank code, BIC or chain, such as PT0002")
-    for id in entry.instructs:
-        _check_form("instructs", id, _ID, "the id of a participant")
-    _check_node_keys(entry)
-    for officer in entry.officers:
-        check_officer(officer)
-    _check_once("officers: id", (officer.id for officer in entry.officers))
-    _check_once("officers: key", (officer.key for officer in entry.officers))
-
-
-def check_officer(officer: Officer) -> None:
-    """The same for one officer of an entry."""
-    where = f"officers: {officer.id[:64]}"
-    _check_form("officers: id", officer.id, _OFFICER_ID, "1 to 64 letters, digits, dots, dashes and underscores")
-    _check_named(f"{where}: name", officer.name)
-    for role in officer.roles:
-        _check_named(f"{where}: roles", role)
-    _check_signing_key(f"{where}: key", officer.key_id, officer.key)
-
-
-# --- reading and checking -------------------------------------------------------------------------
-
-
-def _read_entries(path: Path) -> tuple[Participant, ...]:
-    try:
-        tree = parse_json(read_file(path))
-        if not isinstance(tree, list):
-            raise Malformed("a directory is a list of entries: [ … ]")
-        members = tuple(_numbered(number, item) for number, item in enumerate(tree, 1))
-        _check_together(members)
-    except Malformed as why:
-        raise Malformed(f"{path}: {why}", code=why.code) from None
-    return members
-
-
-def _numbered(number: int, tree: object) -> Participant:
-    try:
-        return _entry(tree)
-    except Malformed as why:
-        id = tree.get("id") if isinstance(tree, dict) else None
-        raise Malformed(f"entry {number} ({str(id or 'without id')[:32]}): {why}", code=why.code) from None
-
-
-def _entry(tree: object) -> Participant:
-    entry = read(Participant, tree)
-    check_entry(entry)
-    return entry
-
-
-def _check_node_keys(entry: Participant) -> None:
-    if not entry.signing:
-        raise Malformed("signing: there is no key, so nothing it says could be believed")
-    for kid, key in entry.signing.items():
-        _check_signing_key(f"signing: {kid[:32]}", kid, key)
-    try:
-        sealing_public(entry.sealing)
-    except Malformed as why:
-        raise Malformed(f"sealing: {why}", code=why.code) from None
-
-
-def _check_signing_key(where: str, kid: str, key: str) -> None:
-    try:
-        fits = key_id(signing_public(key)) == kid
-    except Malformed as why:
-        raise Malformed(f"{where}: {why}", code=why.code) from None
-    if not fits:
-        raise Malformed(f"{where}: the key id {kid[:32]!r} is not that of this key: one of the two was mistyped")
-
-
-def _check_together(members: Sequence[Participant]) -> None:
-    """What no entry shows by itself."""
-    _check_once("id", (who.id for who in members))
-    _check_once("answers_for", (prefix for who in members for prefix in set(who.answers_for)))
-    _check_once("signing", (key for who in members for key in who.signing.values()))
-    _check_once("officers: key", (officer.key for who in members for officer in who.officers))
-    kinds = {who.id: who.kind for who in members}
-    for who in members:
-        for id in who.instructs:
-            if kinds.get(id, "institution") not in ("institution", "issuer"):
-                raise Malformed(f"{who.id} instructs {id}, which is of kind {kinds[id]}: it keeps no accounts")
-
-
-def _check_form(field: str, text: str, form: re.Pattern[str], wanted: str) -> None:
-    if not form.fullmatch(text):
-        raise Malformed(f"{field}: {text[:80]!r} is not {wanted}")
-
-
-def _check_one_of(field: str, text: str, words: Sequence[str]) -> None:
-    if text not in words:
-        raise Malformed(f"{field}: {text[:80]!r} is not one of {', '.join(words)}")
-
-
-def _check_named(field: str, text: str) -> None:
-    if not text.strip() or len(text) > 200 or not text.isprintable():
-        raise Malformed(f"{field}: {text[:80]!r} is not a name of 1 to 200 characters")
-
-
-def _check_once(field: str, values: Iterable[str]) -> None:
-    for value, count in Counter(values).most_common(1):
-        if count > 1:
-            raise Malformed(f"{field}: {value[:80]} is there {count} times, and must be one participant's or person's")
-
-
-def _check_address(address: str) -> None:
-    try:
-        parts = urlsplit(address)
-        plain = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        plain = False
-    if not plain or parts.scheme not in ("http", "https") or "@" in address or parts.query or parts.fragment:
-        raise Malformed(f"address: {address[:200]!r} is not the address of a node, such as https://arrp.example:8443")
-    if not address.isprintable() or " " in address or address.endswith("/"):
-        raise Malformed(f"address: {address[:200]!r} is written without spaces and without a slash at its end")
-
-
-def _tree(entry: Participant) -> object:
-    return parse_json(dumps(entry))
-
-
-def _text(tree: object) -> bytes:
-    return (json.dumps(tree, indent=2, ensure_ascii=False) + "\n").encode()
+def write_entry(path: Path, participant: Participant, keys: NodeKeys, now: datetime) -> None:
+    """The entry as a file, to be handed to the keepers: newer than the one that is there, and signed by every key of
+    this node that it names (R-35), so that it follows its predecessor whichever of them is in force."""
+    if path.exists():
+        now = max(now, read_signed_entry(path)[1].issued_at + timedelta(microseconds=1))
+    signed = SignedText(entry_text(Entry(VERSION, now, participant)))
+    held = keys.all_signing()
+    for key in participant.signing:
+        if key.id in held and key.revoked_at is None:
+            signed = signed.signed(Signer.PARTICIPANT, held[key.id], key.id)
+    replace_file(path, signed.file())

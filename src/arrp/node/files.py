@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound
+from arrp.wire.document import DOCUMENT_BYTES_MAX, PAGE_BYTES
 
 BYTES_MAX = 64 << 20
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def read_file(path: Path, bytes_max: int = BYTES_MAX) -> bytes:
@@ -49,6 +55,15 @@ def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
         _keep_names(path.parent)
 
 
+def settle(file: IO[bytes], path: Path) -> None:
+    """What was written into a file beside `path` takes its name, in one moment and on the disk."""
+    with _named(path):
+        file.flush()
+        os.fsync(file.fileno())
+        os.replace(file.name, path)
+        _keep_names(path.parent)
+
+
 def _fill(handle: int, data: bytes) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -78,3 +93,70 @@ def _named(path: Path) -> Iterator[None]:
         raise Malformed(f"{path} cannot be used as a file: {getattr(why, 'strerror', None) or why}") from None
     except OSError as why:
         raise ArrpError(f"{path}: {why.strerror}") from None
+
+
+# --- documents ---------------------------------------------------------------------------------------------
+
+
+class Files:
+    """A folder of files that lie there under their SHA-256 and nothing else (R-58)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def take(self, pieces: Iterable[bytes]) -> tuple[str, int]:
+        """(digest, bytes) of a file that comes in pieces; it is on the disk when this returns. Raises
+        Malformed for more than 20 MB, and for nothing."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        digest, size, is_kept = sha256(), 0, False
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".coming.", delete=False) as file:
+            try:
+                for piece in pieces:
+                    size += len(piece)
+                    _check_size(size)
+                    digest.update(piece)
+                    file.write(piece)
+                if size == 0:
+                    raise Malformed("this document is empty", rule="R-58")
+                settle(file, self.path(digest.hexdigest()))
+                is_kept = True
+            finally:
+                if not is_kept:
+                    Path(file.name).unlink(missing_ok=True)
+        return digest.hexdigest(), size
+
+    def path(self, digest: str) -> Path:
+        """Raises Malformed for what is no digest: nobody else's file is ever named."""
+        if not _DIGEST.fullmatch(digest):
+            raise Malformed(f"{digest[:80]!r} is no SHA-256 digest of 64 lower-case hex digits", rule="R-58")
+        return self.folder / digest
+
+    def page(self, digest: str, offset: int) -> bytes:
+        """Its bytes from `offset` on, at most a page. Raises NotFound."""
+        try:
+            with self.path(digest).open("rb") as file:
+                file.seek(offset)
+                return file.read(PAGE_BYTES)
+        except FileNotFoundError:
+            raise NotFound(f"document {digest[:12]} is not here: ask again later, or ask who named it") from None
+
+    @property
+    def erased(self) -> Path:
+        """The list of erased cases, ids only: it lies outside the store and its backups (R-60)."""
+        return self.folder.parent / "erased.log"
+
+    def note_erased(self, cases: Iterable[str]) -> None:
+        """Before the store forgets them: a backup that still knows them forgets them again."""
+        with _named(self.erased):
+            handle = os.open(self.erased, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            _fill(handle, "".join(f"{id}\n" for id in cases).encode("ascii"))
+
+    def remove(self, digests: Iterable[str]) -> None:
+        for digest in digests:
+            self.path(digest).unlink(missing_ok=True)
+
+
+def _check_size(size: int) -> None:
+    if size > DOCUMENT_BYTES_MAX:
+        raise Malformed(f"a document has at most {DOCUMENT_BYTES_MAX} bytes: scan it smaller, or split it", rule="R-58",
+                        code="too-large")

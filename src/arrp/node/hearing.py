@@ -9,21 +9,30 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
+from typing import TypeVar
 
-from arrp.core.errors import ArrpError, Conflict, Malformed, Refused
-from arrp.core.events import KINDS, Delivered, Event
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from arrp.core.errors import ArrpError, Conflict, Malformed, Refused, Unreachable
+from arrp.core.events import ATTACHED, KINDS, Delivered, Event
 from arrp.core.mandate import LossAct, Mandate
-from arrp.core.messages import Checkpoint, ConversationState, Head, Outcome, Receipt, StateExchange
-from arrp.core.request import Ask
+from arrp.core.messages import Checkpoint, Head, Outcome, Receipt, StateExchange
+from arrp.core.roles import counted
 from arrp.core.step import Heard, Receipted
-from arrp.node.service import Service, Transaction, expired, retrying
-from arrp.node.store import cases, talk, work
+from arrp.node.exchange import Exchange, receipt_for
+from arrp.node.passed_on import heard_again, was_passed_on
+from arrp.node.service import Node, Service, Transaction, expired, retrying
+from arrp.node.store import cases, documents, talk, work
 from arrp.node.store.cases import BODIES
 from arrp.wire.codec import dumps
-from arrp.wire.envelope import VERSION, Enclosed, Reader, Unacceptable, Unpacked, sign, unpack, verify
+from arrp.wire.document import documents_of
+from arrp.wire.envelope import VERSION, Content, Enclosed, Reader, Unacceptable, Unpacked, open_parcel, unpack, verify
 
 log = logging.getLogger("arrp.hearing")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Incoming:
     """A parcel as far as it was understood: `heard`, or the `cause` why it is truly its sender's and wrong."""
 
     head: Head
+    kid: str
     data: bytes
     heard: Unpacked | None
     cause: ArrpError | None
@@ -48,27 +58,63 @@ class Hearing:
     """The ear of one node."""
 
     def __init__(self, service: Service) -> None:
-        self.service, self.node = service, service.node
-        self.reader = Reader(self.node.me, self.node.keys.sealing, self.node.directory.key_of,
-                             self.node.directory.officer_key_of, BODIES)
+        self.service = service
+        self.exchange = Exchange(service)
+
+    @property
+    def node(self) -> Node:
+        """As it is now: a newer directory may have taken effect since it was last asked for."""
+        return self.service.node
+
+    def _reader(self, arrived_at: datetime) -> Reader:
+        """Nodes' keys whatever became of them, for what is known already is answered (R-24, 2); officers' keys as
+        they counted when the parcel came."""
+        keys, directory = self.node.keys, self.node.directory
+
+        def officer_key_of(participant: str, officer: str, key_id: str) -> Ed25519PublicKey | None:
+            return directory.officer_key_at(participant, officer, key_id, arrived_at)
+
+        return Reader(self.node.me, keys.sealing, directory.key_of, officer_key_of, BODIES, keys.other_sealing)
+
+    def _check_keys(self, incoming: Incoming, arrived_at: datetime) -> None:
+        """R-36, R-37: what is new counts only under keys that do. Raises Refused."""
+        directory, heard = self.node.directory, incoming.heard
+        directory.check_key(incoming.head.sender, incoming.kid, arrived_at, incoming.head.sent_at)
+        for enclosed in heard.attached if heard else ():
+            if enclosed.head is not None and enclosed.kid is not None:
+                directory.check_key(enclosed.by, enclosed.kid, arrived_at, enclosed.head.sent_at)
 
     def parcel(self, data: bytes) -> str:
         """A sealed parcel; the signed receipt for it. Raises Refused, Malformed, Conflict for what takes no number."""
-        incoming = self._unpacked(data)
+        incoming = self._unpacked(data, self.node.clock.now())
         try:
             return str(retrying(lambda: self._take(incoming)))
         except Undone as undone:
             refused = replace(incoming, cause=undone.cause)
             return str(retrying(lambda: self._take(refused)))
 
-    def _unpacked(self, data: bytes) -> Incoming:
+    def _unpacked(self, data: bytes, arrived_at: datetime) -> Incoming:
         try:
-            heard = unpack(data, self.reader)
+            heard = unpack(data, self._reader(arrived_at))
         except Unacceptable as error:
-            return Incoming(error.head, data, None, error)
+            return Incoming(error.head, error.kid, data, None, error)
         if isinstance(heard, Receipt | StateExchange):
             raise Malformed("receipts and state exchanges come as answers here, not as parcels", code="misplaced")
-        return Incoming(heard.head, data, heard, None)
+        return Incoming(heard.head, heard.kid, data, heard, None)
+
+    def _signed(self, incoming: Incoming) -> str | None:
+        """The head as it was signed: its sender can have it back, should it lose it (R-29)."""
+        if incoming.heard is not None:
+            return incoming.heard.head_jws
+        opened = open_parcel(incoming.data, self.node.keys.sealing, self.node.me, self.node.keys.other_sealing)
+        return opened.head if isinstance(opened, Content) else None
+
+    def _check_whole(self, incoming: Incoming) -> None:
+        """R-29: a node that does not know what it said hears nothing but what gives money back."""
+        lost, sender = self.service.recovering, incoming.head.sender
+        gives_back = incoming.heard is not None and not KINDS[incoming.heard.act.kind].waits
+        if (lost.is_on or sender in lost.owing) and not gives_back:
+            raise Unreachable(f"{self.node.me} is recovering what it said to {sender}: send this again in a while")
 
     def _take(self, incoming: Incoming) -> str:
         head = incoming.head
@@ -78,6 +124,8 @@ class Hearing:
             in_turn = conversation is not None and head.number == conversation.seen + 1
             known = None if in_turn else talk.arrived(door.connection, head.sender, head.id)
             if known is None:
+                self._check_keys(incoming, door.now)
+                self._check_whole(incoming)
                 known = self._fresh(door, conversation or self._begun(door, incoming), incoming)
             elif known.digest != _digest(head):
                 raise Conflict(f"head {head.id} of {head.sender} came before with other content", rule="R-24",
@@ -94,14 +142,17 @@ class Hearing:
             raise Conflict(f"{head.sender} used number {head.number} of {head.request} before", rule="R-26",
                            code="equivocation")
         row = talk.Arrived(head.sender, head.id, head.request or "", head.number, head.act_hash, _digest(head),
-                           Outcome.WAITING, None, None, door.now, incoming.data)
+                           Outcome.WAITING, None, None, door.now, incoming.data, self._signed(incoming))
         jumps = not in_turn and heard is not None and self._jumps(door, conversation, heard)
+        if in_turn:  # before it is applied: what we say because of it shows that we had heard it (R-29)
+            conversation = replace(conversation, seen=head.number, heard=max(conversation.heard, head.number))
+            door.note_talk(conversation)
         if in_turn or jumps:
             row = self._apply_alone(door, conversation, row, incoming)
         talk.take(door.connection, row)
         has_jumped = jumps and row.outcome == Outcome.APPLIED
         moved = self._where(door, conversation)
-        moved = replace(moved, heard=max(moved.heard, head.number), seen=head.number if in_turn else moved.seen,
+        moved = replace(moved, heard=max(moved.heard, head.number),
                         jumped=max(moved.jumped, head.number) if has_jumped else moved.jumped)
         door.note_talk(moved)
         if in_turn:
@@ -145,13 +196,7 @@ class Hearing:
         return moved
 
     def _key(self, heard: Unpacked) -> str:
-        """R-03: which case a first request belongs to."""
-        body = heard.act.body
-        if self.node.rules.me.kind == "authority":
-            return f"loss {body.stated_by} {body.loss}"
-        if body.ask is Ask.STOP and body.credit.uetr:
-            return f"payment {body.credit.uetr}"
-        return f"request {heard.head.sender} {heard.act.request}"
+        return self.service.case_key(heard.head.sender, heard.act)
 
     def _where(self, door: Transaction, conversation: talk.Conversation) -> talk.Conversation:
         """The row as the step left it: our own words in it have taken numbers meanwhile."""
@@ -163,18 +208,20 @@ class Hearing:
             row = talk.numbered(door.connection, conversation.peer, conversation.request, conversation.seen + 1)
             if row is None:
                 return
+            door.note_talk(replace(self._where(door, conversation), seen=row.number))
             if row.outcome == Outcome.WAITING:
                 settled = self._apply(door, conversation, row, self._unpacked_again(row))
                 talk.settle(door.connection, settled)
-            conversation = replace(self._where(door, conversation), seen=row.number)
-            door.note_talk(conversation)
+            conversation = self._where(door, conversation)
 
     def _unpacked_again(self, row: talk.Arrived) -> Incoming | ArrpError:
         """What waited. Keys may have gone meanwhile: then it is refused in its turn, and stops nobody."""
         try:
-            return self._unpacked(row.waiting or b"")
+            incoming = self._unpacked(row.waiting or b"", row.received_at)
+            self._check_keys(incoming, row.received_at)
         except ArrpError as error:
             return error
+        return incoming
 
     # --- applying ----------------------------------------------------------------------------------------
 
@@ -212,9 +259,29 @@ class Hearing:
         self._check(door, heard)
         conversation = self._placed(door, conversation, heard)
         self._keep(door, conversation, heard)
+        if self._is_followed(door, conversation, heard):
+            door.record(conversation.case_id, [heard_again(heard.head, heard.act)])
+            return
         given = self._heard(door, heard)
         door.commit(conversation.case_id, given)
         self._count(door, heard)
+        self._want(door, conversation, heard)
+
+    def _want(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> None:
+        """R-58: the files of the documents it names are fetched from who named them."""
+        for document in documents_of(heard.act.body) if self.node.files is not None else ():
+            here = documents.is_here(door.connection, document.digest)
+            documents.keep(door.connection, documents.Needed(
+                document.digest, conversation.case_id, heard.head.sender, heard.act.request or "", document.bytes,
+                None if here else door.now, 0, door.now if here else None))
+
+    def _is_followed(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> bool:
+        """R-29: said before we lost our memory, and what an authority in the middle then said because of it
+        was given back to us: it is written down, and not passed on a second time."""
+        before = self.service.recovering.before
+        if before is None or heard.head.sent_at >= before:
+            return False
+        return was_passed_on(door, conversation.case_id, heard.head, heard.act)
 
     def _is_superseded(self, conversation: talk.Conversation, row: talk.Arrived, heard: Unpacked) -> bool:
         """R-27: a command overtaken by one that did not wait; the request itself and facts are heard."""
@@ -253,10 +320,20 @@ class Hearing:
         if act.kind != "Request":
             return given
         body = act.body
-        mandate = _enclosed(heard, body.mandate_act, Mandate, head.sender)
-        loss = _enclosed(heard, body.loss_act, LossAct, body.stated_by)
-        tally = talk.tally(door.connection, head.sender, self._key(heard), body, door.now)
+        mandate = self._enclosed(heard, body.mandate_act, Mandate, head.sender)
+        loss = self._enclosed(heard, body.loss_act, LossAct, body.stated_by)
+        tally = door.tally(head.sender, self._key(heard), body, given.officers)
         return replace(given, mandate=mandate, mandate_hash=body.mandate_act, loss=loss, tally=tally)
+
+    def _enclosed(self, heard: Unpacked, named: str | None, body: type[T], by: str) -> T | None:
+        """The attached act of that hash, said by `by` and approved by two of its officers whose role
+        carries it (R-15, R-90); None when it is not there."""
+        found: Enclosed | None = next((e for e in heard.attached if e.act_hash == named), None)
+        if found is None or found.by != by or not isinstance(found.act.body, body):
+            return None
+        who = self.node.rules.participant(by)
+        signed = counted(who, (approval.officer for approval in found.approvals), found.act.kind)
+        return found.act.body if len(signed) >= ATTACHED[found.act.kind].approvals else None
 
     def _count(self, door: Transaction, heard: Unpacked) -> None:
         """What was accepted for work counts towards the caps of R-17; what was refused does not."""
@@ -274,20 +351,14 @@ class Hearing:
         return replace(row, outcome=Outcome.REFUSED, code=error.code or "refused", reason=str(error), waiting=None)
 
     def _receipt(self, door: Transaction, row: talk.Arrived) -> str:
-        """Signed proof that the bytes arrived, with the state as it now is (R-26)."""
         conversation = door.talking(row.peer, row.request)
-        receipt = Receipt(
-            v=VERSION, sender=self.node.me, to=row.peer, id=row.head, act_hash=row.act_hash, request=row.request,
-            number=row.number, outcome=Outcome(row.outcome), seen=conversation.seen if conversation else 0,
-            received_at=row.received_at, code=row.code, reason=row.reason, checkpoint=self.service.vouched,
-        )
-        return sign(receipt, self.node.keys.signing, self.node.keys.signing_id)
+        return receipt_for(self.service, row, conversation.seen if conversation else 0)
 
-    # --- receipts and states ---------------------------------------------------------------------------------
+    # --- receipts ----------------------------------------------------------------------------------------------
 
-    def receipt(self, peer: str, jws: str) -> None:
-        """A peer's receipt for an act of ours: resending ends; a refusal is shown to an officer."""
-        receipt = verify(Receipt, jws, self.node.directory.key_of)
+    def receipt(self, peer: str, jws: str, kid: str | None = None) -> None:
+        """A peer's receipt for an act of ours, sent under key `kid`: resending ends; an officer sees a refusal."""
+        receipt = verify(Receipt, jws, self.service.key_now)
         if receipt.sender != peer or receipt.to != self.node.me:
             raise Refused(f"a receipt of {receipt.sender} for {receipt.to} came from {peer}", rule="R-26",
                           code="wrong-receipt")
@@ -302,9 +373,18 @@ class Hearing:
                 self._remember(door, peer, receipt.checkpoint)
             if not sent.open:
                 return
-            talk.receipted(door.connection, receipt, jws)
+            talk.receipted(door.connection, receipt, jws, kid)
             if not sent.before:
                 self._delivered(door, conversation, receipt)
+
+    def undeliverable(self, row: talk.Unreceipted, code: str) -> None:
+        """R-26: an act that the peer never takes ends with a person, not in silence."""
+        with self.service.transaction() as door:
+            kept, conversation = talk.act(door.connection, row.act_hash), door.conversation(row.peer, row.request)
+            if kept is not None and conversation is not None:
+                door.commit(conversation.case_id, Receipted(
+                    f"undeliverable {row.act_hash}", kept.act, row.act_hash, kept.kind, row.request, "undeliverable",
+                    code, None))
 
     def _delivered(self, door: Transaction, conversation: talk.Conversation, receipt: Receipt) -> None:
         """What a case wants to know of receipts: that its request arrived, and what was refused."""
@@ -318,7 +398,7 @@ class Hearing:
         """R-64: a peer's checkpoint is kept: what it once showed it cannot take back. A forged one does
         not spoil the receipt it came with."""
         try:
-            checkpoint = verify(Checkpoint, jws, self.node.directory.key_of)
+            checkpoint = verify(Checkpoint, jws, self.service.key_now)
         except ArrpError as error:
             log.warning("a checkpoint that came from %s is not kept: %s", peer, error)
             return
@@ -326,29 +406,6 @@ class Hearing:
             log.warning("%s showed a checkpoint of %s: not kept", peer, checkpoint.origin)
         elif not work.keep_checkpoint(door.connection, peer, checkpoint, jws):
             log.error("%s has rewritten or shortened its log: both signed checkpoints are kept as evidence", peer)
-
-    def state(self, peer: str) -> str:
-        """All our conversations with a peer, as we see them (R-28)."""
-        with self.node.store.reading() as connection:
-            talks = talk.with_peer(connection, peer)
-        stated = tuple(ConversationState(t.request, t.sent, t.seen) for t in talks)
-        exchange = StateExchange(VERSION, self.node.me, peer, self.node.clock.now(), stated)
-        return sign(exchange, self.node.keys.signing, self.node.keys.signing_id)
-
-    def compare(self, jws: str) -> StateExchange:
-        """R-28: what the peer has not seen of ours is sent again; what we have not seen it sends itself."""
-        theirs = verify(StateExchange, jws, self.node.directory.key_of)
-        if theirs.to != self.node.me:
-            raise Refused(f"this state exchange is for {theirs.to}", rule="R-28", code="wrong-addressee")
-        seen = {said.request: said.seen for said in theirs.conversations}
-        with self.node.store.writing() as connection:
-            for ours in talk.with_peer(connection, theirs.sender):
-                if seen.get(ours.request, 0) < ours.sent:
-                    talk.reopen(connection, theirs.sender, ours.request, seen.get(ours.request, 0),
-                                self.node.clock.now())
-            work.compared(connection, theirs.sender, self.node.clock.now())
-        self.node.wake()
-        return theirs
 
 
 def _cause(incoming: Incoming | ArrpError) -> ArrpError:
@@ -360,11 +417,3 @@ def _cause(incoming: Incoming | ArrpError) -> ArrpError:
 def _digest(head: Head) -> bytes:
     """What must not differ when the same head id comes again: everything the sender signed."""
     return sha256(dumps(head)).digest()
-
-
-def _enclosed(heard: Unpacked, named: str | None, body: type, by: str):  # type: ignore[no-untyped-def]
-    """The attached act of that hash, said by `by` and approved by two of its officers; None when it is not there."""
-    found: Enclosed | None = next((e for e in heard.attached if e.act_hash == named), None)
-    if found is None or found.by != by or not isinstance(found.act.body, body) or len(found.approvals) < 2:
-        return None
-    return found.act.body

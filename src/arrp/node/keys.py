@@ -1,20 +1,25 @@
 """Keys on disk: a node's own, which it must open alone at night, and officers', which only they can open.
 
-HOME/keys/          0700
-    signing.pem     0600  Ed25519, signs heads and receipts
-    sealing.pem     0600  X25519, opens what is sealed for this node
-an officer's file   0600  Ed25519 under a passphrase; it belongs on the officer's own machine
+HOME/keys/               0700
+    signing.pem          0600  Ed25519, signs heads and receipts
+    sealing.pem          0600  X25519, opens what is sealed for this node
+    signing-KEYID.pem    0600  the keys of a rotation, beside the first ones; which of them is in use follows
+    sealing-KEYID.pem    0600  from the directory and the time
+a person's file          0600  Ed25519 under a passphrase, of an officer or of a keeper of the directory; it
+                               belongs on that person's own machine
 """
 
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -26,26 +31,28 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from arrp.core.errors import Conflict, Malformed, NotFound, Refused
+from arrp.core.policy import Key, Participant
 from arrp.node.files import read_file, write_new
+from arrp.wire.entry import id_of
+from arrp.wire.entry import key_id as key_id
 from arrp.wire.envelope import b64
+
+Private = TypeVar("Private", Ed25519PrivateKey, X25519PrivateKey)
 
 _OTHERS = 0o077  # group and everybody
 _BYTES_MAX = 1 << 16
 _PROTECTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
-def key_id(public: Ed25519PublicKey) -> str:
-    """The name of a signing key: it follows from the key, so a mistyped key does not fit its name."""
-    return sha256(public.public_bytes_raw()).hexdigest()[:16]
-
-
 @dataclass(frozen=True, slots=True)
 class NodeKeys:
-    """What a node signs with, and what it opens parcels with."""
+    """What a node signs with, and what it opens parcels with; the others are of before or after a rotation."""
 
     signing: Ed25519PrivateKey
     signing_id: str
     sealing: X25519PrivateKey
+    other_signing: tuple[Ed25519PrivateKey, ...] = ()
+    other_sealing: tuple[X25519PrivateKey, ...] = ()
 
     @property
     def signing_public(self) -> str:
@@ -57,10 +64,49 @@ class NodeKeys:
         """As the directory writes it."""
         return b64(self.sealing.public_key().public_bytes_raw())
 
+    def all_signing(self) -> dict[str, Ed25519PrivateKey]:
+        """Every signing key that is here, by its id."""
+        return {_id(key): key for key in (self.signing, *self.other_signing)}
+
+    def in_use(self, me: Participant, at: datetime) -> NodeKeys:
+        """The keys to sign and be sealed for at this instant, by what the directory says of this node: the newest
+        that are usable then (R-36); beside them the sealing keys in their overlap. Raises Conflict."""
+        signing, sealing = self.all_signing(), {_id(key): key for key in (self.sealing, *self.other_sealing)}
+        signs, opens = _newest(me.signing, signing, at), _newest(me.sealing, sealing, at)
+        if signs is None or opens is None:
+            raise Conflict(
+                f"the directory knows other keys of {me.id} than those of this node ({', '.join(signing)}): no peer "
+                "would believe it. Hand in entry.json again, or restore the keys from the backup."
+            )
+        late = {key.id for key in me.sealing if key.fault(at) is None and key.id != opens}
+        return replace(self, signing=signing.pop(signs), signing_id=signs, sealing=sealing[opens],
+                       other_signing=tuple(signing.values()),
+                       other_sealing=tuple(key for kid, key in sealing.items() if kid in late))
+
+
+def fresh_keys(keys: NodeKeys, since: datetime) -> tuple[Key, Key]:
+    """The signing and the sealing key as an entry names them."""
+    sealing_id = _id(keys.sealing)
+    return Key(keys.signing_id, keys.signing_public, since), Key(sealing_id, keys.sealing_public, since)
+
+
+def person_key(key: OfficerKey, since: datetime) -> Key:
+    """The key of a person as an entry names it."""
+    return Key(key.key_id, key.public, since)
+
+
+def _id(key: Ed25519PrivateKey | X25519PrivateKey) -> str:
+    return id_of(key.public_key().public_bytes_raw())
+
+
+def _newest(named: Sequence[Key], held: dict[str, Private], at: datetime) -> str | None:
+    usable = [key for key in named if key.is_usable(at) and key.id in held]
+    return max(usable, key=lambda key: (key.since, key.id)).id if usable else None
+
 
 @dataclass(frozen=True, slots=True)
 class OfficerKey:
-    """What an officer signs approvals with."""
+    """What a person signs with: an officer approvals, a keeper a directory."""
 
     signing: Ed25519PrivateKey
     key_id: str
@@ -74,7 +120,7 @@ class OfficerKey:
 def new_node_keys() -> NodeKeys:
     """Keys that are nowhere yet."""
     signing = Ed25519PrivateKey.generate()
-    return NodeKeys(signing, key_id(signing.public_key()), X25519PrivateKey.generate())
+    return NodeKeys(signing, _id(signing), X25519PrivateKey.generate())
 
 
 def keep_node_keys(home: Path, keys: NodeKeys) -> None:
@@ -92,6 +138,13 @@ def keep_node_keys(home: Path, keys: NodeKeys) -> None:
     write_new(folder / "sealing.pem", _pem(keys.sealing, NoEncryption()), mode=0o600)
 
 
+def keep_other_keys(home: Path, keys: NodeKeys) -> None:
+    """Write the keys of a rotation beside those that are there. Raises NotFound, Conflict."""
+    folder = home / "keys"
+    write_new(folder / f"signing-{keys.signing_id}.pem", _pem(keys.signing, NoEncryption()), mode=0o600)
+    write_new(folder / f"sealing-{_id(keys.sealing)}.pem", _pem(keys.sealing, NoEncryption()), mode=0o600)
+
+
 def make_node_keys(home: Path) -> NodeKeys:
     """New keys for the node at `home`. Raises Conflict where there are keys already."""
     keys = new_node_keys()
@@ -105,16 +158,15 @@ def load_node_keys(home: Path) -> NodeKeys:
     if not folder.is_dir():
         raise NotFound(f"there are no keys in {home}: make them with arrp node init, or restore them from the backup")
     _check_closed(folder, "0700")
-    signing, sealing = _node_key(folder / "signing.pem"), _node_key(folder / "sealing.pem")
-    if not isinstance(signing, Ed25519PrivateKey) or not isinstance(sealing, X25519PrivateKey):
-        raise Malformed(f"{folder} holds keys of another kind than Ed25519 and X25519: were two files exchanged?")
-    return NodeKeys(signing, key_id(signing.public_key()), sealing)
+    signing = [key for key in _keys_of(folder, "signing") if isinstance(key, Ed25519PrivateKey)]
+    sealing = [key for key in _keys_of(folder, "sealing") if isinstance(key, X25519PrivateKey)]
+    return NodeKeys(signing[0], _id(signing[0]), sealing[0], tuple(signing[1:]), tuple(sealing[1:]))
 
 
 def new_officer_key() -> OfficerKey:
     """A key that is nowhere yet."""
     key = Ed25519PrivateKey.generate()
-    return OfficerKey(key, key_id(key.public_key()))
+    return OfficerKey(key, _id(key))
 
 
 def keep_officer_key(path: Path, key: OfficerKey, passphrase: str) -> None:
@@ -138,20 +190,21 @@ def load_officer_key(path: Path, passphrase: str) -> OfficerKey:
     """The officer's key. Raises Refused for a wrong passphrase or a file without one."""
     secret, pem = _secret(passphrase), read_file(path, _BYTES_MAX)
     if _PROTECTED not in pem:
-        raise Refused(f"{path} is not a key under a passphrase: officers' keys are made with arrp officer key")
+        raise Refused(f"{path} is not a key under a passphrase: people's keys are made with arrp officer key, or arrp "
+                      "directory keeper")
     try:
         key = load_pem_private_key(pem, secret)
     except (ValueError, UnsupportedAlgorithm):
         raise Refused(f"{path} does not open with this passphrase (or the file is damaged): try again") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise Malformed(f"{path} holds another kind of key: officers sign with Ed25519")
-    return OfficerKey(key, key_id(key.public_key()))
+    return OfficerKey(key, _id(key))
 
 
 def _secret(passphrase: str) -> bytes:
     """The same letters typed on another keyboard are the same bytes."""
     if not passphrase.strip():
-        raise Refused("an officer's key needs a passphrase: whoever has the file could sign otherwise")
+        raise Refused("a key of a person needs a passphrase: whoever has the file could sign otherwise")
     return unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogateescape")
 
 
@@ -166,6 +219,19 @@ def _node_key(path: Path) -> object:
         return load_pem_private_key(pem, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Malformed(f"{path} is not a private key without passphrase: restore it from the backup") from None
+
+
+def _keys_of(folder: Path, name: str) -> list[object]:
+    """The first key, then those of rotations."""
+    kind = Ed25519PrivateKey if name == "signing" else X25519PrivateKey
+    found: list[object] = []
+    for path in [folder / f"{name}.pem", *sorted(folder.glob(f"{name}-*.pem"))]:
+        key = _node_key(path)
+        if not isinstance(key, kind):
+            raise Malformed(f"{path} holds a key of another kind than Ed25519 to sign and X25519 to seal: were two "
+                            "files exchanged?")
+        found.append(key)
+    return found
 
 
 def _check_closed(path: Path, mode: str) -> None:

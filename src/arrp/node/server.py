@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -21,11 +21,13 @@ from fastapi import FastAPI
 
 from arrp.connectors import Connector
 from arrp.core.errors import Conflict
+from arrp.node.api import desk_app
+from arrp.node.callers import Keys, owner
 from arrp.node.delivery import Delivery, HttpTransport
 from arrp.node.hearing import Hearing
 from arrp.node.http import peers_app
+from arrp.node.operating import operating
 from arrp.node.service import Node, Service
-from arrp.node.socket import officers_app
 from arrp.node.worker import Worker
 
 log = logging.getLogger("arrp.server")
@@ -50,7 +52,17 @@ def owner_only(path: Path) -> socket.socket:
     return listening
 
 
-def serve(node: Node, core: Connector | None, host: str, port: int, officers: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where a node is reached: by peers, by its own officers on a socket, and by their systems with a key."""
+
+    host: str
+    port: int
+    officers: Path
+    api: tuple[str, int] | None = None
+
+
+def serve(node: Node, core: Connector | None, doors: Doors) -> None:
     """Run until SIGTERM or SIGINT."""
     awake = threading.Event()
     node = replace(node, wake=awake.set)
@@ -60,18 +72,22 @@ def serve(node: Node, core: Connector | None, host: str, port: int, officers: Pa
     with ThreadPoolExecutor(THREADS, "arrp") as executor:
         worker = Worker(service, Delivery(service, hearing, transport, core), executor, awake)
         apps = [
-            _server(peers_app(hearing), host, port),
-            _server(officers_app(service), "", 0),
+            _server(peers_app(hearing), doors.host, doors.port),
+            _server(operating(desk_app(service, core, owner), service), "", 0),
         ]
-        listening = owner_only(officers)
+        if doors.api is not None:
+            apps.append(_server(desk_app(service, core, Keys(service).identify), *doors.api))
+        listening = owner_only(doors.officers)
         threads = [
             threading.Thread(target=worker.run, name="worker"),
             threading.Thread(target=apps[0].run, name="peers"),
             threading.Thread(target=apps[1].run, kwargs={"sockets": [listening]}, name="officers"),
         ]
+        threads += [threading.Thread(target=app.run, name="/v1") for app in apps[2:]]
         for thread in threads:
             thread.start()
-        log.info("%s serves peers on %s:%d and officers on %s", node.me, host, port, officers)
+        log.info("%s serves peers on %s:%d and officers on %s", node.me, doors.host, doors.port, doors.officers)
+        signal.signal(signal.SIGHUP, lambda *_: worker.look_again())
         _until_told()
         worker.stop()
         for app in apps:

@@ -16,25 +16,32 @@ from functools import reduce
 from hashlib import sha256
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from arrp.core.answers import InForce
 from arrp.core.case import Case, apply
-from arrp.core.errors import ArrpError, Conflict, NotFound, Refused, Unreachable
+from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound, Outdated, Refused, Unreachable
 from arrp.core.events import KINDS, Draft, Event
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Act, Approval, Handling, Head, Urgency, Uses
-from arrp.core.policy import Rules
+from arrp.core.policy import Rules, Tally
 from arrp.core.protocol import next_due, step
-from arrp.core.step import Approve, Command, CoreAnswer, Given, Joined, Tick
+from arrp.core.request import Ask, Asked
+from arrp.core.step import Approve, Command, CoreAnswer, Given, Joined, Late, Tick
 from arrp.node.clock import Clock
 from arrp.node.directory import Directory
+from arrp.node.files import Files
 from arrp.node.keys import NodeKeys
 from arrp.node.standing import Standing
-from arrp.node.store import audit, cases, talk, work
+from arrp.node.store import audit, cases, directories, documents, erasing, posting, recovering, talk, work
 from arrp.node.store.engine import Store
 from arrp.wire.codec import act_bytes, dumps, read_act
+from arrp.wire.document import documents_of
 from arrp.wire.envelope import VERSION, act_hash, check_approval, unb64
+
+KEY_MAX = 400  # characters; the names in it have at most 128 each where they are checked
 
 # What must not wait behind anything else; the rest is routine (I20).
 ROUTINE = frozenset({"ObjectionRaised", "ObjectionDecided", "MoneyReturned", "ReturnAnnounced", "RequestSeen"})
@@ -42,7 +49,8 @@ ROUTINE = frozenset({"ObjectionRaised", "ObjectionDecided", "MoneyReturned", "Re
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What a running node is made of. `wake` is called after each commit that left work to do."""
+    """What a running node is made of. `wake` is called after each commit that left work to do; `renew` gives the
+    node as its home now says it is, or None when nothing has changed (R-34)."""
 
     store: Store
     rules: Rules
@@ -51,6 +59,8 @@ class Node:
     clock: Clock
     standing: tuple[Standing, ...] = ()
     wake: Callable[[], None] = lambda: None
+    renew: Callable[[Node], Node | None] = lambda node: None
+    files: Files | None = None  # where documents lie; None: a node without a home has no files (R-58)
 
     @property
     def me(self) -> str:
@@ -63,30 +73,50 @@ class Service:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.folds = cases.Folds(node.me)
-        self.epoch = 1
         with node.store.writing() as connection:
             newest = audit.newest(connection)
             self.vouched = newest[1] if newest else None  # our newest signed checkpoint: every receipt shows it
             self._secret = _account_secret(connection, node)
-            for standing in node.standing:
-                talk.keep_act(connection, _kept(standing))
-            for peer in node.directory.participants:
-                if peer != node.me:
-                    work.know_peer(connection, peer)
+            _take_up(connection, node)
+            self.recovering = recovering.state(connection)
+
+    def look_back(self) -> None:
+        """Whether this node knows what it said (R-29) may have changed."""
+        with self.node.store.reading() as connection:
+            self.recovering = recovering.state(connection)
+
+    def renew(self) -> None:
+        """A newer directory, key or mandate takes effect between two transactions: one swap, of everything that must
+        fit together. Raises Refused for a directory that is older than one this node knew (R-34)."""
+        fresh = self.node.renew(self.node)
+        if fresh is not None:
+            with fresh.store.writing() as connection:
+                _take_up(connection, fresh)
+                talk.send_again(connection, None, fresh.clock.now())  # what no peer took may be right now
+            self.node = fresh
+            fresh.wake()
+
+    def key_now(self, sender: str, kid: str) -> Ed25519PublicKey | None:
+        """A node's key, for what it signs and we hear just now: receipts, states, checkpoints (R-36)."""
+        return self.node.directory.key_at(sender, kid, self.node.clock.now())
 
     # --- what is given -------------------------------------------------------------------------------
 
-    def command(self, command: Command, case_id: str | None = None) -> tuple[str, list[Event]]:
+    def command(self, command: Command, case_id: str | None = None, at: int | None = None) -> tuple[str, list[Event]]:
         """An officer's wish. A report opens a case; anything else names one, or a request in it. The same
         wish again (its answer was lost) has the same answer and no other effect."""
         mark = self._mark(command.verb, command.officer, command.request, case_id, command.body)
         with self.transaction() as door:
             if before := door.said_before(command.id, mark):
                 return before
+            check_whole(self.recovering, command.verb)
+            door.check_documents(command.body)
             if command.verb == "report":
                 case_id = door.case_of(f"loss {self.node.me} {command.body.loss}")
             elif case_id is None:
                 case_id = door.case_of_request(command.request or "")
+            if at is not None and door.load(case_id).version != at:
+                raise Outdated(f"case {case_id} is at version {door.load(case_id).version}, not {at}: look again first")
             return door.commit_given(case_id, command, mark)
 
     def approve(self, act_id: str, approval: Approval, given_id: str) -> tuple[str, list[Event]]:
@@ -98,11 +128,13 @@ class Service:
             kept = talk.own_act(door.connection, self.node.me, act_id)
             if kept is None or kept.case_id is None:
                 raise NotFound(f"there is no draft {act_id} on this node")
-            key = self.node.directory.officer_key_of(self.node.me, approval.officer, approval.key)
+            key = self.node.directory.signing_officer(self.node.me, approval.officer, approval.key, door.now)
             if key is None:
-                raise Refused(f"{approval.officer} with key {approval.key} is no officer of {self.node.me}",
-                              rule="R-23", code="unknown-officer")
+                raise Refused(f"{approval.officer} with key {approval.key} is no officer of {self.node.me} now: the "
+                              "directory does not name that key, or it was retired or revoked", rule="R-23",
+                              code="unknown-officer")
             check_approval(approval, kept.act_hash, key)
+            check_whole(self.recovering, kept.kind.lower())
             return door.commit_given(kept.case_id, Approve(given_id, act_id, kept.act_hash, approval), mark)
 
     def _mark(self, *said: Any) -> str:
@@ -116,12 +148,19 @@ class Service:
             if given.ref in self.folds.lock(door.connection, case_id).intents:
                 door.commit(case_id, given)
 
+    def late(self, case_id: str, ref: str) -> None:
+        """A clerk's time is over (R-99)."""
+        with self.transaction() as door:
+            door.commit(case_id, Late(f"late {ref}", ref))
+
     def tick(self, case_id: str) -> None:
         with self.transaction() as door:
             door.commit(case_id, Tick(f"tick {case_id} {self.node.clock.now().isoformat()}"))
 
-    def join(self, request_id: str, from_case: str, key: str, answer: CoreAnswer) -> None:
-        """R-03: the request moves from its waiting case to its account's, conversation and all."""
+    def join(self, waiting_as: work.Join, answer: CoreAnswer, in_force: tuple[InForce, ...] = ()) -> None:
+        """R-03: the request moves from its waiting case to its account's, conversation and all; `in_force` is
+        what the core holds, told when we may have forgotten it (R-29)."""
+        request_id, from_case, key = waiting_as.request, waiting_as.case_id, waiting_as.key
         with self.transaction() as door:
             waiting = door.load(from_case)
             request = waiting.request(request_id)
@@ -131,25 +170,23 @@ class Service:
             loss = waiting.losses.get((request.body.stated_by, request.body.loss))
             target = door.case_of(key)
             door.load(target)
-            tally = talk.tally(door.connection, request.peer, key, request.body, door.now)
+            tally = door.tally(request.peer, key, request.body, request.by_officers)
             mine = request.body.claim.minor  # counted when it came in
             tally = replace(tally, hour=max(0, tally.hour - mine), day=max(0, tally.day - mine))
             door.note_talk(replace(conversation, case_id=target))
             talk.note_account(door.connection, request_id, key)
             work.joined(door.connection, request_id, self.node.clock.now())
-            door.commit(target, Joined(f"join {request_id}", request, answer, loss[1] if loss else None, tally))
+            door.commit(target, Joined(f"join {request_id}", request, answer, loss[1] if loss else None, tally,
+                                       in_force, waiting.beside(request_id)))
 
-    def erase(self, case_id: str) -> None:
-        """R-60: the private halves of a closed case go, for ever; what is left folds and verifies."""
-        with self.transaction() as door:
-            case = door.load(case_id)
-            if case.state not in ("closed", "joined"):
-                raise Refused(f"case {case_id} is {case.state}: only a closed case is erased. Close it first.",
-                              rule="R-60", code="not-closed")
-            cases.erase(door.connection, case_id)
-            talk.erase_acts(door.connection, case_id)
-            work.erase_joins(door.connection, case_id)
-        self.folds.forget(case_id)
+    def case_key(self, sender: str, act: Act) -> str:
+        """R-03: which case a first request belongs to."""
+        body = act.body
+        if self.node.rules.me.kind == "authority" or sender == self.node.me:
+            return f"loss {body.stated_by} {body.loss}"
+        if body.ask is Ask.STOP and body.credit.uetr:
+            return f"payment {body.credit.uetr}"
+        return f"request {sender} {act.request}"
 
     def account_key(self, account_ref: str) -> str:
         """R-03: the key of an account's case: an HMAC under a key of this node, so that the list of
@@ -171,6 +208,8 @@ class Service:
         except (DBAPIError, Unreachable):
             self.folds.forget_all()
             raise
+        if self.node.files is not None:
+            self.node.files.remove(door.gone)
         if door.after:
             self.node.wake()
 
@@ -182,12 +221,15 @@ class Transaction:
         self.service, self.node, self.connection = service, service.node, connection
         self.now = service.node.clock.now()
         self.after: dict[str, Case] = {}
+        self.gone: list[str] = []  # documents whose files go once this has committed
         self._before: dict[str, Case] = {}
         self._talks: dict[tuple[str, str], talk.Conversation] = {}
         self._moved: set[tuple[str, str]] = set()
 
     def case_of(self, key: str) -> str:
-        """The case with that key, opened when there is none."""
+        """The case with that key, opened when there is none. Raises Malformed for a key no index takes."""
+        if len(key) > KEY_MAX:
+            raise Malformed(f"loss, who stated it, and UETR have {KEY_MAX} characters together, not {len(key)}")
         found = cases.find(self.connection, key)
         if found is None:
             found = self.node.clock.new_id()
@@ -257,6 +299,20 @@ class Transaction:
                 self.after, self._talks, self._moved = before, talks, moved
                 raise
 
+    def check_documents(self, body: object) -> None:
+        """R-58: who names a document has it; nobody signs over a file that nobody can show. Raises Refused."""
+        for document in documents_of(body) if self.node.files is not None else ():
+            if not documents.is_here(self.connection, document.digest):
+                raise Refused(f"document {document.digest[:12]} is not on this node: arrp document add FILE "
+                              "--case CASE, then say this again", rule="R-58", code="no-document")
+
+    def tally(self, peer: str, key: str, body: Asked, officers: tuple[str, ...]) -> Tally:
+        """What policy wants to know of a requester: how much it asked before, and whom of it we never spoke to."""
+        counted = talk.tally(self.connection, peer, key, body, self.now)
+        if not self.node.rules.policy.call_back_first:
+            return counted
+        return replace(counted, strangers=talk.strangers(self.connection, peer, body, officers))
+
     def load(self, case_id: str) -> Case:
         if case_id not in self.after:
             if case_id not in self._before:
@@ -278,7 +334,13 @@ class Transaction:
         return case_id, events
 
     def write(self, case: Case, said: Sequence[Event]) -> list[Event]:
-        events = [self._spoken(case.id, event) for event in said]
+        return self._append(case, [self._spoken(case.id, event) for event in said])
+
+    def record(self, case_id: str, events: Sequence[Event]) -> list[Event]:
+        """Write down what was said before, by us too: nothing of it is said again (R-29)."""
+        return self._append(self.load(case_id), list(events))
+
+    def _append(self, case: Case, events: list[Event]) -> list[Event]:
         after = reduce(apply, events, case)
         if events:
             salts = [self.node.clock.salt() for _ in events]
@@ -289,8 +351,18 @@ class Transaction:
         if due is not None and due <= self.now:
             due = self.now + timedelta(seconds=1)  # a tick that changed nothing must not spin
         cases.note_state(self.connection, after, due)
-        self.after[after.id] = after
+        self.after[after.id] = self._erased(after) if any(event.kind == "CaseErased" for event in events) else after
         return events
+
+    def _erased(self, case: Case) -> Case:
+        """R-60: the private halves go, of the case and of those in which its requests once waited."""
+        erased = erasing.erase(self.connection, case.id, case.requests)
+        self.gone += erased.documents
+        for id in erased.cases:
+            self.service.folds.forget(id)
+        if self.node.files is not None:
+            self.node.files.note_erased(erased.cases)
+        return self.service.folds.at(self.connection, case.id, case.version)
 
     # --- what follows from an event --------------------------------------------------------------------
 
@@ -299,6 +371,15 @@ class Transaction:
             work.intend(self.connection, event.body.ref, case.id, event.body.verb, self.now)
         elif event.kind == "CoreAnswered":
             work.answered(self.connection, event.body.ref, self.now)
+        elif event.kind == "SentByHand":
+            act = talk.own_act(self.connection, self.node.me, event.body.act)
+            posting.sent(self.connection, act.act_hash if act is not None else "")
+        elif event.kind == "CallBackMade":
+            peer = case.request(event.request or "").peer
+            if event.body.confirmed:
+                talk.note_called_back(self.connection, peer, event.body.officer, self.now)
+            else:
+                talk.forget_called_back(self.connection, peer, event.body.officer)
         elif event.kind == "CaseJoined":
             work.ask_join(self.connection, event.request or "", case.id,
                           self.service.account_key(event.body.to), self.now)
@@ -330,14 +411,16 @@ class Transaction:
 
     def _queue(self, case_id: str, event: Event, kept: talk.KeptAct) -> None:
         request = event.request or ""
+        documents.name_to(self.connection, (one.digest for one in documents_of(event.body)), event.to, request)
         spoken = self.talking(event.to, request) or self.begin_talk(event.to, request, case_id)
         spoken = replace(spoken, sent=spoken.sent + 1)
         urgency = Urgency.ROUTINE if event.kind in ROUTINE else Urgency.URGENT
         row = KINDS[event.kind]
         head = Head(
-            v=VERSION, id=self.node.clock.new_id(), sender=self.node.me, epoch=self.service.epoch, to=event.to,
-            request=request, number=spoken.sent, seen=spoken.seen, answers=None, urgency=urgency, sent_at=self.now,
-            apply_by=event.not_after if row.command else None, act_hash=kept.act_hash, approvals=kept.approvals,
+            v=VERSION, id=self.node.clock.new_id(), sender=self.node.me, epoch=self.service.recovering.epoch,
+            to=event.to, request=request, number=spoken.sent, seen=spoken.seen, answers=None, urgency=urgency,
+            sent_at=self.now, apply_by=event.not_after if row.command else None, act_hash=kept.act_hash,
+            approvals=kept.approvals,
             mandate=event.body.mandate_act if event.kind == "Request" else None,
         )
         attached = (event.body.mandate_act, event.body.loss_act) if event.kind == "Request" else ()
@@ -348,6 +431,8 @@ class Transaction:
                              tuple(hash_ for hash_ in attached if hash_), 0),
             self.now,
         )
+        if self.node.rules.participant(event.to).channel == "paper":
+            posting.hold_back(self.connection, kept.act_hash)
 
 
 def retrying(attempt: Callable[[], Any], times: int = 5) -> Any:
@@ -369,6 +454,18 @@ def _met_another(error: DBAPIError) -> bool:
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in ("40001", "40P01")
 
 
+def _take_up(connection: Connection, node: Node) -> None:
+    """What the store must know of the directory and the mandates that now count."""
+    if node.directory.opened is not None:
+        directories.take_up(connection, node.directory.opened, node.clock.now())
+    for standing in node.standing:
+        talk.keep_act(connection, _kept(standing))
+    posting.follow_channels(connection, [who.id for who in node.rules.participants.values() if who.channel == "paper"])
+    for peer in node.directory.participants.values():
+        if peer.id != node.me and peer.channel == "node":
+            work.know_peer(connection, peer.id)
+
+
 def _account_secret(connection: Connection, node: Node) -> bytes:
     kept = work.remembered(connection, "account secret")
     if kept is None:
@@ -383,6 +480,14 @@ def _kept(standing: Standing) -> talk.KeptAct:
     act = read_act(data, {"Mandate": Mandate})
     return talk.KeptAct(standing.act_hash, act.act, attached.by, act.kind, None, data, unb64(attached.salt),
                         attached.approvals)
+
+
+def check_whole(lost: recovering.Recovering, what: str) -> None:
+    """R-29: who does not know what was said since yesterday wishes nothing new; giving back is allowed."""
+    if lost.is_on and what not in ("withdraw", "release"):
+        owing = ", ".join(sorted(lost.owing)) or "its core"
+        raise Unreachable(f"this node was restored and is asking {owing} what it said: {what} again in a few minutes",
+                          rule="R-29")
 
 
 def expired(apply_by: datetime | None, now: datetime) -> bool:

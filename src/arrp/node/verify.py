@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from arrp.core.by_hand import PAPER
 from arrp.core.errors import ArrpError, NotFound
 from arrp.core.messages import Approval, Checkpoint, Receipt
 from arrp.node.directory import Directory
@@ -146,7 +147,7 @@ class _Audit:
         if (said.get("kind"), _micros(said.get("at"))) != (row.kind, row.at):
             yield "its kind or instant is not what its lasting half says. Restore a backup."
         act_hash = said.get("act_hash")
-        if act_hash and act_hash not in self.act_hashes:
+        if act_hash and act_hash != PAPER and act_hash not in self.act_hashes:
             yield f"the act {act_hash[:12]} it came in is gone. Restore a backup, or fetch the act from its peer."
 
     # --- the tree --------------------------------------------------------------------------------------
@@ -263,7 +264,7 @@ class _Audit:
         if row.act_hash not in self.act_hashes:
             yield f"{where}: the act is gone. Restore a backup."
         if row.receipt is None:
-            if row.state != "queued":
+            if row.state not in ("queued", "dead", "paper", "by_hand"):
                 yield f"{where}: it is {row.state}, but there is no receipt. Restore a backup; it will be sent again."
             return
         try:

@@ -13,26 +13,34 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from arrp.core.events import Verb
 from arrp.core.messages import Checkpoint
 from arrp.node.delivery import LEASE, Delivery
-from arrp.node.service import Service, retrying
-from arrp.node.store import audit, cases, talk, work
+from arrp.node.documents import LEASE as DOCUMENT_LEASE
+from arrp.node.documents import Documents
+from arrp.node.recovery import ASK_EVERY, Recovery
+from arrp.node.service import Node, Service, retrying
+from arrp.node.store import audit, cases, documents, recovering, talk, work
+from arrp.node.store.documents import Needed
 from arrp.wire.envelope import sign
 
 log = logging.getLogger("arrp.worker")
 
 BATCH = 64
 COMPARE_EVERY = timedelta(minutes=5)
+LOOK_EVERY = timedelta(minutes=1)
 PAUSE_SECONDS = 0.5
-TICKS, CORE, PEERS = "ticks", "the core", "comparing"  # lanes beside those of the peers
+TICKS, CORE, PEERS, DOCUMENTS = "ticks", "the core", "comparing", "documents"  # lanes beside those of the peers
 SENDS_PER_PEER = 4  # a peer that hangs holds no more threads than this, twice; one that failed holds one (F11)
 CORE_AT_ONCE = 4
 COMPARES_AT_ONCE = 2
+DOCUMENTS_AT_ONCE = 1
+SAFE = (Verb.RELEASE, Verb.EXTEND)  # what the core is asked while the node is recovering
 SEQUENCE_BATCH = 10_000
 SEQUENCER_LEASE = timedelta(seconds=10)
 
@@ -46,6 +54,8 @@ class Due:
     joins: Sequence[work.Join] = ()
     sends: Sequence[talk.Unreceipted] = ()
     peers: Sequence[str] = ()
+    copies: Sequence[str] = ()
+    documents: Sequence[Needed] = ()
 
 
 class Worker:
@@ -55,12 +65,18 @@ class Worker:
     def __init__(self, service: Service, delivery: Delivery, executor: Executor | None = None,
                  awake: threading.Event | None = None) -> None:
         self.service, self.delivery, self.executor = service, delivery, executor
-        self.node = service.node
+        self.recovery = Recovery(service, delivery.transport, delivery.core)
         self.owner = self.node.clock.new_id()
+        self._looked_at: datetime | None = None
         self.awake, self._stop = awake or threading.Event(), threading.Event()
         self._running: Counter[str] = Counter()  # by peer, and by lane
         self._failing: set[str] = set()
         self._counting = threading.Lock()
+
+    @property
+    def node(self) -> Node:
+        """As it is now: a newer directory may have taken effect since it was last asked for."""
+        return self.service.node
 
     def run(self) -> None:
         """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us."""
@@ -73,17 +89,25 @@ class Worker:
         self._stop.set()
         self.awake.set()
 
+    def look_again(self) -> None:
+        """Look at the home now, not only in a minute (SIGHUP)."""
+        self._looked_at = None
+        self.awake.set()
+
     def once(self) -> bool:
         """Everything that is due now, once. Whether there was anything."""
+        self._guarded(self._renew)
         self._guarded(self._sequence)
         due = self._due()
         for lane, items, act in (
             (TICKS, due.ticks, self._tick), (CORE, due.effects, self.delivery.ask_core),
             (CORE, due.joins, self.delivery.join), ("", due.sends, self._send),
-            (PEERS, due.peers, self.delivery.compare),
+            (PEERS, due.peers, self.delivery.compare), (PEERS, due.copies, self.recovery.ask),
+            (DOCUMENTS, due.documents, self._fetch),
         ):
             self._do(lane, items, act)
-        return bool(due.ticks or due.effects or due.joins or due.sends)
+        self._guarded(self.recovery.settle)
+        return bool(due.ticks or due.effects or due.joins or due.sends or due.copies)
 
     def _due(self) -> Due:
         """What is due, claimed. A look that finds nothing writes nothing."""
@@ -91,23 +115,34 @@ class Worker:
         before = now - COMPARE_EVERY
         with self.node.store.reading() as connection:
             waiting = (cases.is_due(connection, now), work.is_due(connection, now), talk.is_due(connection, now),
-                       work.compares_due(connection, before))
+                       work.compares_due(connection, before), recovering.is_due(connection, now),
+                       documents.is_due(connection, now))
         if not any(waiting):
             return Due()
-        lanes = self._lanes()
+        lost = self.service.recovering
+        lanes = self._lanes(lost)
         core, compares = self._room(CORE, CORE_AT_ONCE), self._room(PEERS, COMPARES_AT_ONCE)
+        verbs = SAFE if lost.is_on else None
         with self.node.store.writing() as connection:
+            copies = recovering.claim(connection, now, now + ASK_EVERY)
+            if lost.due:  # nothing that is known here may be true: first every peer is asked once (R-29)
+                return Due(copies=copies)
             return Due(
-                cases.claim_due(connection, now, LEASE, BATCH), work.claim_effects(connection, now, LEASE, core),
-                work.claim_joins(connection, now, LEASE, core), talk.claim(connection, now, LEASE, BATCH, lanes),
-                work.claim_compares(connection, before, now, compares),
+                cases.claim_due(connection, now, LEASE, BATCH),
+                work.claim_effects(connection, now, LEASE, core, verbs),
+                () if lost.is_on else work.claim_joins(connection, now, LEASE, core),
+                talk.claim(connection, now, LEASE, BATCH, lanes),
+                work.claim_compares(connection, before, now, compares), copies,
+                documents.claim(connection, now, DOCUMENT_LEASE, self._room(DOCUMENTS, DOCUMENTS_AT_ONCE)),
             )
 
-    def _lanes(self) -> talk.Lanes:
+    def _lanes(self, lost: recovering.Recovering) -> talk.Lanes:
+        """R-29: to whom we do not know what we said, we say nothing; while we recover, no command to anybody."""
         with self._counting:
             busy = tuple(peer for peer, count in self._running.items()
                          if count >= (1 if peer in self._failing else SENDS_PER_PEER))
-            return talk.Lanes(SENDS_PER_PEER, busy, tuple(self._failing))
+            return talk.Lanes(SENDS_PER_PEER, (*busy, *lost.owing), tuple(self._failing),
+                              recovering.FACTS if lost.is_on else ())
 
     def _room(self, lane: str, most: int) -> int:
         """How many more of a lane may run; without threads nothing runs beside anything."""
@@ -147,6 +182,16 @@ class Worker:
         delivered = self.delivery.send(row)
         with self._counting:
             (self._failing.discard if delivered else self._failing.add)(row.peer)
+
+    def _fetch(self, needed: Needed) -> None:
+        Documents.of(self.service).fetch(needed, self.delivery.transport)
+
+    def _renew(self) -> None:
+        """Each minute: is there a newer directory, does another key begin, has the directory ended (R-34)?"""
+        now = self.node.clock.now()
+        if self._looked_at is None or now - self._looked_at >= LOOK_EVERY:
+            self._looked_at = now
+            self.service.renew()
 
     # --- the tree --------------------------------------------------------------------------------------
 

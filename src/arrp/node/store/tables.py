@@ -129,10 +129,13 @@ outbox = Table(
     Column("urgency", Text, nullable=False),
     Column("head", LargeBinary, nullable=False),  # exact bytes of the head; signed again if the key changes
     Column("attached", LargeBinary, nullable=False),  # act hashes that travel with it
-    Column("state", Text, CheckConstraint("state IN ('queued', 'receipted', 'refused')"), nullable=False),
+    Column("state", Text,  # paper: an officer has to send it; by_hand: one did
+           CheckConstraint("state IN ('queued', 'receipted', 'refused', 'dead', 'paper', 'by_hand')"), nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False),
+    Column("problems", Integer, nullable=False),  # answers that were a problem document, since it was queued
     Column("receipt", Text),
+    Column("kid", Text),  # the key of ours under which it was sent when it was receipted
     UniqueConstraint("peer", "request", "number"),
     Index("outbox_due", "state", "due_at"),
 )
@@ -151,6 +154,7 @@ inbox = Table(
     Column("reason", Text),
     Column("received_at", Instant, nullable=False),
     Column("waiting", LargeBinary),  # the sealed parcel, until its turn comes
+    Column("signed", Text),  # the head as its sender signed it: who loses it can have it back
     UniqueConstraint("peer", "request", "number"),
 )
 
@@ -164,6 +168,60 @@ asked = Table(
     Column("claim", BigInteger, nullable=False),
     Column("at", Instant, nullable=False),
     Index("asked_peer", "peer", "at"),
+)
+
+# Keys with which systems and officers call the desk over the network; only a digest of each is here.
+api_keys = Table(
+    "api_keys", schema,
+    Column("id", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("officer", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+# Every look of a person at what is private in a case.
+looks = Table(
+    "looks", schema,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("officer", Text, nullable=False),
+    Column("case_id", Text, ForeignKey("cases.id"), nullable=False),
+    Column("what", Text, nullable=False),
+    Index("looks_case", "case_id"),
+)
+
+# Files behind the digests that acts name. Each case that needs one has a row; the file itself lies beside the
+# store, once, under its digest.
+documents = Table(
+    "documents", schema,
+    Column("digest", Text, primary_key=True),
+    Column("case_id", Text, ForeignKey("cases.id"), primary_key=True),
+    Column("peer", Text, nullable=False),  # who has it, and in which conversation it was named; "": it is ours
+    Column("request", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("due_at", Instant),  # when it is asked for again; null: it is here, or given up
+    Column("tries", Integer, nullable=False),
+    Column("here_at", Instant),
+    Index("documents_due", "due_at"),
+)
+
+# To whom a document was named: nobody else is given its file.
+recipients = Table(
+    "recipients", schema,
+    Column("digest", Text, primary_key=True),
+    Column("peer", Text, primary_key=True),
+    Column("request", Text, primary_key=True),
+)
+
+# Officers of peers whom somebody here has called back: that outlives the case in which it was done.
+called_back = Table(
+    "called_back", schema,
+    Column("peer", Text, primary_key=True),
+    Column("officer", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
 )
 
 intents = Table(
@@ -205,6 +263,19 @@ peers = Table(
     Column("contradiction", Text),  # a signed checkpoint that cannot be true beside the kept one
     Column("compared_at", Instant),
     Column("silent_since", Instant),
+    Column("stated_at", Instant),  # the newest state exchange it sent: an older one is a replay
+    Column("copies", Text),  # due | silent, while it has not told us what we said; else null
+    Column("copies_at", Instant),  # when it is asked again
+    Column("anomaly", Text),  # it claims to have seen of us what it cannot show
+)
+
+# Every version of the directory that counted here: none is ever rolled back, and evidence finds its keys.
+directories = Table(
+    "directories", schema,
+    Column("version", Integer, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("file", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 leases = Table(

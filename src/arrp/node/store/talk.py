@@ -10,7 +10,20 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from arrp.core.errors import Conflict
@@ -19,7 +32,7 @@ from arrp.core.messages import Approval, Outcome, Receipt
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import acts, asked, cases, conversations, inbox, of, outbox, peers
+from arrp.node.store.tables import acts, asked, called_back, cases, conversations, inbox, of, outbox, peers
 from arrp.wire.codec import dumps, loads
 
 # What never waits for a lower number (R-27).
@@ -101,6 +114,7 @@ class Arrived:
     reason: str | None
     received_at: datetime
     waiting: bytes | None
+    signed: str | None
 
 
 def _values(row: Conversation | Arrived) -> dict[str, object]:
@@ -221,12 +235,17 @@ def erase_acts(connection: Connection, case_id: str) -> None:
 _PUT = insert(outbox)
 
 
+def hashes(attached: tuple[str, ...]) -> bytes:
+    """Which acts travel with one, as its row has them."""
+    return dumps(_Hashes(attached))
+
+
 def put(connection: Connection, row: Unreceipted, due_at: datetime) -> None:
     """An act is to leave: it is sent until it is receipted."""
     connection.execute(_PUT, {
         "peer": row.peer, "request": row.request, "number": row.number, "act_hash": row.act_hash, "kind": row.kind,
-        "urgency": row.urgency, "head": row.head, "attached": dumps(_Hashes(row.attached)), "state": "queued",
-        "due_at": due_at, "tries": 0,
+        "urgency": row.urgency, "head": row.head, "attached": hashes(row.attached), "state": "queued",
+        "due_at": due_at, "tries": 0, "problems": 0,
     })
 
 
@@ -237,11 +256,12 @@ _OUT = (outbox.c.id, outbox.c.peer, outbox.c.request, outbox.c.number, outbox.c.
 @dataclass(frozen=True, slots=True)
 class Lanes:
     """How much may be on its way to one peer at once: nothing more to `busy` ones, one to `failing` ones,
-    `each` to the rest (F11)."""
+    `each` to the rest (F11); only acts of `kinds`, if some are named."""
 
     each: int = 4
     busy: tuple[str, ...] = ()
     failing: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 def claim(connection: Connection, now: datetime, lease: timedelta, most: int, lanes: Lanes = Lanes()
@@ -250,6 +270,7 @@ def claim(connection: Connection, now: datetime, lease: timedelta, most: int, la
     that a dead peer or a refused act stops nobody else (R-26); what does not wait in a gap does not
     wait here either (R-27). The lease makes a crashed send due again."""
     due = and_(outbox.c.state == "queued", outbox.c.due_at <= now)
+    due = and_(due, outbox.c.kind.in_(lanes.kinds)) if lanes.kinds else due
     lowest = (
         select(func.min(outbox.c.id)).where(outbox.c.state == "queued").group_by(outbox.c.peer, outbox.c.request)
     )
@@ -279,6 +300,26 @@ def _unreceipted(row: Any) -> Unreceipted:
                        loads(_Hashes, row.attached).hashes, row.tries)
 
 
+def refused(connection: Connection, id: int, most: int) -> bool:
+    """A peer answered with a problem, not with a receipt. Whether it did so for the `most`th time: then the
+    act is dead, and nobody sends it again by himself (R-26)."""
+    row = connection.execute(select(outbox.c.problems).where(outbox.c.id == id, outbox.c.state == "queued")).first()
+    if row is None:
+        return False
+    is_dead: bool = row.problems + 1 >= most
+    changes = {"problems": row.problems + 1, **({"state": "dead"} if is_dead else {})}
+    connection.execute(update(outbox).where(outbox.c.id == id).values(**changes))
+    return is_dead
+
+
+def send_again(connection: Connection, peer: str | None, now: datetime) -> int:
+    """Dead letters, of one peer or of all, are sent once more; how many."""
+    whose = outbox.c.peer == peer if peer is not None else true()
+    found = connection.execute(
+        update(outbox).where(outbox.c.state == "dead", whose).values(state="queued", due_at=now, problems=0))
+    return found.rowcount
+
+
 def retry(connection: Connection, id: int, due_at: datetime) -> None:
     connection.execute(update(outbox).where(outbox.c.id == id, outbox.c.state == "queued").values(due_at=due_at))
 
@@ -291,14 +332,14 @@ _RECEIPTED = update(outbox).where(_NUMBER_SENT)
 def sent(connection: Connection, peer: str, request: str, number: int) -> Sent | None:
     """What we said under that number."""
     row = connection.execute(_SENT, {"of_peer": peer, "of_request": request, "of_number": number}).first()
-    return Sent(row.act_hash, row.state == "queued", row.before) if row else None
+    return Sent(row.act_hash, row.state in ("queued", "dead"), row.before) if row else None
 
 
-def receipted(connection: Connection, receipt: Receipt, jws: str) -> None:
-    """Any receipt ends resending."""
+def receipted(connection: Connection, receipt: Receipt, jws: str, kid: str | None) -> None:
+    """Any receipt ends resending; `kid` is the key of ours under which the act was sent."""
     state = "refused" if receipt.outcome is Outcome.REFUSED else "receipted"
     which = {"of_peer": receipt.sender, "of_request": receipt.request, "of_number": receipt.number}
-    connection.execute(_RECEIPTED, {**which, "state": state, "receipt": jws})
+    connection.execute(_RECEIPTED, {**which, "state": state, "receipt": jws, "kid": kid})
 
 
 def reopen(connection: Connection, peer: str, request: str, after: int, now: datetime) -> int:
@@ -306,7 +347,8 @@ def reopen(connection: Connection, peer: str, request: str, after: int, now: dat
     everything after the number it has seen."""
     found = connection.execute(
         update(outbox)
-        .where(outbox.c.peer == peer, outbox.c.request == request, outbox.c.number > after, outbox.c.state != "queued")
+        .where(outbox.c.peer == peer, outbox.c.request == request, outbox.c.number > after,
+               outbox.c.state.in_(("receipted", "refused")))
         .values(state="queued", due_at=now)
     )
     return found.rowcount
@@ -370,6 +412,26 @@ def note_asked(connection: Connection, **values: object) -> None:
 def note_account(connection: Connection, request: str, key: str) -> None:
     """Which account a request is about is known now: its cap counts from here (R-17)."""
     connection.execute(update(asked).where(asked.c.request == request).values(key=key))
+
+
+def note_called_back(connection: Connection, peer: str, officer: str, now: datetime) -> None:
+    """Somebody here has spoken to that officer (R-91). The first time is the one that counts."""
+    which = (called_back.c.peer == peer, called_back.c.officer == officer)
+    if connection.execute(select(called_back.c.at).where(*which)).first() is None:
+        connection.execute(insert(called_back).values(peer=peer, officer=officer, at=now))
+
+
+def forget_called_back(connection: Connection, peer: str, officer: str) -> None:
+    """A call-back that failed takes an earlier one back: the next request is a first contact again."""
+    connection.execute(delete(called_back).where(called_back.c.peer == peer, called_back.c.officer == officer))
+
+
+def strangers(connection: Connection, peer: str, body: Asked, officers: tuple[str, ...]) -> tuple[str, ...]:
+    """Who stands behind a request, by signature or by its mandate, and was never called back (R-91)."""
+    mandate = act(connection, body.mandate_act) if body.mandate_act else None
+    behind = {*officers, *(approval.officer for approval in (mandate.approvals if mandate else ()))}
+    known = connection.execute(select(called_back.c.officer).where(called_back.c.peer == peer)).scalars()
+    return tuple(sorted(behind - set(known)))
 
 
 def tally(connection: Connection, peer: str, key: str, body: Asked, now: datetime) -> Tally:

@@ -6,6 +6,7 @@ behind but rows that become due again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,11 +47,14 @@ def answered(connection: Connection, ref: str, now: datetime) -> None:
     connection.execute(update(intents).where(intents.c.ref == ref).values(answered_at=now))
 
 
-def claim_effects(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[Effect]:
+def claim_effects(connection: Connection, now: datetime, lease: timedelta, most: int,
+                  verbs: Sequence[str] | None = None) -> list[Effect]:
+    """Intents that are due; only those of `verbs`, if some are named."""
     query = (
         select(intents.c.ref, intents.c.case_id, intents.c.tries)
         .where(intents.c.answered_at.is_(None), intents.c.due_at <= now).order_by(intents.c.due_at).limit(most)
     )
+    query = query.where(intents.c.verb.in_(verbs)) if verbs is not None else query
     rows = connection.execute(query.with_for_update(skip_locked=True)).all()
     if not rows:
         return []
@@ -63,6 +67,19 @@ def claim_effects(connection: Connection, now: datetime, lease: timedelta, most:
 
 def retry_effect(connection: Connection, ref: str, due_at: datetime) -> None:
     connection.execute(update(intents).where(intents.c.ref == ref).values(due_at=due_at))
+
+
+def open_intents(connection: Connection) -> list[tuple[str, str]]:
+    """(ref, case) of everything the core has not answered."""
+    query = select(intents.c.ref, intents.c.case_id).where(intents.c.answered_at.is_(None)).order_by(intents.c.due_at)
+    return [(row.ref, row.case_id) for row in connection.execute(query)]
+
+
+def ask_again(connection: Connection, now: datetime) -> None:
+    """A clerk has done something: what waits for an answer asks now, not at the end of its pause."""
+    connection.execute(update(intents).where(intents.c.answered_at.is_(None), intents.c.due_at > now)
+                       .values(due_at=now))
+    connection.execute(update(joins).where(joins.c.done_at.is_(None), joins.c.due_at > now).values(due_at=now))
 
 
 def ask_join(connection: Connection, request: str, case_id: str, key: str, now: datetime) -> None:
@@ -86,6 +103,12 @@ def claim_joins(connection: Connection, now: datetime, lease: timedelta, most: i
 
 def joined(connection: Connection, request: str, now: datetime) -> None:
     connection.execute(update(joins).where(joins.c.request == request).values(done_at=now))
+
+
+def waited_in(connection: Connection, requests: Iterable[str]) -> list[str]:
+    """The cases in which requests waited until their account was known (R-03)."""
+    found = select(joins.c.case_id).where(joins.c.request.in_(tuple(requests)))
+    return list(connection.execute(found).scalars())
 
 
 def erase_joins(connection: Connection, case_id: str) -> None:
@@ -119,6 +142,11 @@ def know_peer(connection: Connection, id: str) -> None:
 
 def compared(connection: Connection, peer: str, now: datetime) -> None:
     connection.execute(update(peers).where(peers.c.id == peer).values(compared_at=now))
+
+
+def compare_again(connection: Connection, peer: str) -> None:
+    """At once, not only in five minutes."""
+    connection.execute(update(peers).where(peers.c.id == peer).values(compared_at=None))
 
 
 def claim_compares(connection: Connection, before: datetime, now: datetime, most: int) -> list[str]:

@@ -23,6 +23,10 @@ def upgrade() -> None:
     _conversations()
     _events()
     _given()
+    _called_back()
+    _directories()
+    _callers()
+    _documents()
     _intents()
     _joins()
     _outbox()
@@ -80,6 +84,7 @@ def _inbox() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("waiting", sa.LargeBinary(), nullable=True),
+        sa.Column("signed", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("peer", "head"),
         sa.UniqueConstraint("peer", "request", "number")
     )
@@ -112,6 +117,10 @@ def _peers() -> None:
         sa.Column("contradiction", sa.Text(), nullable=True),
         sa.Column("compared_at", sa.BigInteger(), nullable=True),
         sa.Column("silent_since", sa.BigInteger(), nullable=True),
+        sa.Column("stated_at", sa.BigInteger(), nullable=True),
+        sa.Column("copies", sa.Text(), nullable=True),
+        sa.Column("copies_at", sa.BigInteger(), nullable=True),
+        sa.Column("anomaly", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id")
     )
 
@@ -179,6 +188,70 @@ def _given() -> None:
     )
 
 
+def _called_back() -> None:
+    op.create_table("called_back",
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("officer", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("peer", "officer")
+    )
+
+
+def _directories() -> None:
+    op.create_table("directories",
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("file", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("version")
+    )
+
+
+def _callers() -> None:
+    op.create_table("api_keys",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("officer", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id")
+    )
+    op.create_table("looks",
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("officer", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
+        sa.PrimaryKeyConstraint("id")
+    )
+    op.create_index("looks_case", "looks", ["case_id"], unique=False)
+
+
+def _documents() -> None:
+    op.create_table("documents",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("here_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
+        sa.PrimaryKeyConstraint("digest", "case_id")
+    )
+    op.create_index("documents_due", "documents", ["due_at"], unique=False)
+    op.create_table("recipients",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", "peer", "request")
+    )
+
+
 def _intents() -> None:
     op.create_table("intents",
         sa.Column("ref", sa.Text(), nullable=False),
@@ -220,7 +293,9 @@ def _outbox() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("problems", sa.Integer(), nullable=False),
         sa.Column("receipt", sa.Text(), nullable=True),
+        sa.Column("kid", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["act_hash"], ["acts.act_hash"], ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("peer", "request", "number")
@@ -229,6 +304,10 @@ def _outbox() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("api_keys")
+    op.drop_table("looks")
+    op.drop_table("documents")
+    op.drop_table("recipients")
     op.drop_table("joins")
     op.drop_table("given")
     op.drop_table("intents")
@@ -238,6 +317,8 @@ def downgrade() -> None:
     op.drop_table("acts")
     op.drop_table("events")
     op.drop_table("asked")
+    op.drop_table("called_back")
+    op.drop_table("directories")
     op.drop_table("cases")
     op.drop_table("checkpoints")
     op.drop_table("peers")

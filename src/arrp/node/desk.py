@@ -1,0 +1,248 @@
+"""What our own officers and systems may see and say on this node, as JSON.
+
+The node never signs for an officer: it gives out the exact bytes of a draft, and takes back signatures
+over their hash. Who calls is node/callers' business, and over which door node/api's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from arrp.core.case import Case
+from arrp.core.errors import Malformed, NotFound
+from arrp.core.events import Event
+from arrp.core.messages import Approval
+from arrp.core.protocol import COMMANDS
+from arrp.core.sentences import marks, sentence
+from arrp.core.step import Command
+from arrp.core.sums import money
+from arrp.node.callers import Caller, looked, may_know
+from arrp.node.service import Node, Service, retrying
+from arrp.node.store import audit, cases, directories, talk, work
+from arrp.wire.codec import dumps, parse_json, read
+from arrp.wire.envelope import b64
+
+# The body of each verb, as the rules have it; null for those that need none.
+BODIES = {verb: None if body is object else body for verb, (_, body) in COMMANDS.items()}
+
+
+FEED_MAX = 1000  # rows of one answer
+ID_MAX = 64  # of an id that an officer's side made: 32 hex digits as a rule (R-02), a few more are no harm
+
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An officer's command without its body."""
+
+    id: str
+    verb: str
+    officer: str
+    case: str | None
+    request: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """An officer's approval of draft `act`, made where the officer's key is."""
+
+    id: str
+    act: str
+    approval: Approval
+
+
+class Desk:
+    """What an officer may see and say on this node, as JSON."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    @property
+    def node(self) -> Node:
+        """As it is now: a newer directory may have taken effect since it was last asked for."""
+        return self.service.node
+
+    def command(self, caller: Caller, data: bytes, key: str = "", at: int | None = None) -> dict[str, Any]:
+        """A wish. `key`: its id, when it does not stand in the body; `at`: the version of the case it was made on."""
+        wish, body = _wished(parse_json(data), key)
+        caller.check_is(wish.officer)
+        self.node.rules.me.officer(wish.officer)
+        secret = self.node.clock.salt().hex()
+        given = Command(wish.id, wish.verb, wish.officer, wish.request, body, secret)
+        case_id, events = retrying(lambda: self.service.command(given, wish.case, at))
+        return self._done(case_id, events)
+
+    def approve(self, caller: Caller, data: bytes, key: str = "") -> dict[str, Any]:
+        said = read(Signature, _with_id(parse_json(data), key))
+        _check_id(said.id)
+        caller.check_is(said.approval.officer)
+        case_id, events = retrying(lambda: self.service.approve(said.act, said.approval, said.id))
+        return self._done(case_id, events)
+
+    def _done(self, case_id: str, events: list[Event]) -> dict[str, Any]:
+        with self.node.store.reading() as connection:
+            case = self.service.folds.read(connection, case_id)
+        drafted = [e.body.act for e in events if e.kind == "Drafted" and e.body.act in case.drafts]
+        asked = [e.request for e in events if e.kind == "Request"]
+        asked += [e.body.request for e in events if e.kind == "Drafted" and e.body.kind == "Request"]
+        return {
+            "case": case_id,
+            "requests": asked,
+            "drafts": [self._draft_row(case.drafts[act], case) for act in drafted],
+            "said": [said for event in events if (said := sentence(event))],
+        }
+
+    def _draft_row(self, draft: Any, case: Any) -> dict[str, Any]:
+        signed = [approval.officer for approval in case.approvals.get(draft.act, ())]
+        return {"act": draft.act, "kind": draft.kind, "to": draft.to, "request": draft.request, "needs": draft.needs,
+                "signed": signed, "case": case.id}
+
+    def drafts(self, caller: Caller) -> list[dict[str, Any]]:
+        """Acts that wait for officers' signatures."""
+        return [self._draft_row(draft, case) for case in self._known_to(caller) for draft in case.drafts.values()]
+
+    def _known_to(self, caller: Caller) -> list[Case]:
+        """The cases that who calls may know of (R-92)."""
+        with self.node.store.reading() as connection:
+            found = [self.service.folds.read(connection, row.id) for row in cases.listed(connection)
+                     if row.state != "joined"]
+        return [case for case in found if may_know(self.service, caller, case)]
+
+    def draft(self, caller: Caller, act: str) -> dict[str, Any]:
+        """The exact bytes to read and sign."""
+        with self.node.store.reading() as connection:
+            kept = talk.own_act(connection, self.node.me, act)
+        if kept is None:
+            raise NotFound(f"there is no draft {act} on this node")
+        if kept.case_id is not None:
+            looked(self.service, caller, self._case(kept.case_id), f"draft {act}")
+        return {"act": act, "act_hash": kept.act_hash, "salt": b64(kept.salt), "bytes": b64(kept.data)}
+
+    def cases(self, caller: Caller, after: str, most: int) -> list[dict[str, Any]]:
+        """The cases after a case, in the order in which they were opened."""
+        known = {case.id for case in self._known_to(caller)}
+        with self.node.store.reading() as connection:
+            rows = [row for row in cases.listed(connection) if row.id in known]
+        first = next((place + 1 for place, row in enumerate(rows) if row.id == after), 0)
+        return [{"id": row.id, "state": row.state, "title": row.title, "events": row.version,
+                 "opened_at": row.opened_at.isoformat(), "due_at": row.due_at and row.due_at.isoformat()}
+                for row in rows[first:first + most]]
+
+    def _case(self, case_id: str) -> Case:
+        with self.node.store.reading() as connection:
+            return self.service.folds.read(connection, case_id)
+
+    def case(self, caller: Caller, case_id: str) -> dict[str, Any]:
+        case = self._case(case_id)
+        looked(self.service, caller, case, "case")
+        with self.node.store.reading() as connection:
+            events = cases.log_of(connection, case_id, 1, case.version)
+        counted = money(case)
+        return {
+            "id": case.id, "state": case.state, "title": case.title, "loss": case.loss, "version": case.version,
+            "ball": case.ball and {"officer": case.ball[0], "since": case.ball[1].isoformat()},
+            "known_to": sorted(case.only),
+            "money": None if counted is None else {
+                "loss": str(counted.loss), "missing": str(counted.missing), "terms": counted.terms,
+                "surplus": counted.surplus},
+            "requests": [{**_object(dumps(request)), "marks": list(marks(request, self.node.clock.now()))}
+                         for request in case.requests.values()],
+            "objections": [parse_json(dumps(objection)) for _, objection in case.objections.values()],
+            "drafts": [self._draft_row(draft, case) for draft in case.drafts.values()],
+            "returns": [{"request": request, **_object(dumps(stated))} for request, stated in case.returns.values()],
+            "needs_a_person": sorted(case.escalated), "anomalies": list(case.anomalies),
+            "log": [{"at": e.at.isoformat(), "by": e.by, "kind": e.kind, "said": sentence(e)} for e in events],
+        }
+
+    def holds(self, caller: Caller) -> list[dict[str, Any]]:
+        """What we hold and why, and what others hold for us."""
+        return [
+            {"case": case.id, "request": request.id, "peer": request.peer, **_hold_row(request, self.node.clock.now())}
+            for case in self._known_to(caller) for request in case.requests.values() if request.hold is not None
+        ]
+
+    def log(self, caller: Caller, after: int) -> list[dict[str, Any]]:
+        """What this node stated itself, in words, in commit order, after a position."""
+        known = {case.id for case in self._known_to(caller)}
+        return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind, "said": said}
+                for at, case_id, event in self._feed(after) if event.by == self.node.me and case_id in known
+                and (said := sentence(event))]
+
+    def changes(self, caller: Caller, after: int) -> list[dict[str, Any]]:
+        """The change feed: every event, in commit order, after a position, without anything private."""
+        known = {case.id for case in self._known_to(caller)}
+        return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind, "by": event.by,
+                 "request": event.request} for at, case_id, event in self._feed(after) if case_id in known]
+
+    def _feed(self, after: int) -> list[tuple[int, str, Event]]:
+        with self.node.store.reading() as connection:
+            return cases.feed(connection, after, FEED_MAX)
+
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """The largest checkpoint each peer has shown us, and one that contradicts it, if it showed two histories."""
+        with self.node.store.reading() as connection:
+            return [{"peer": peer, "jws": jws, "contradiction": other}
+                    for peer, jws, other in work.kept_checkpoints(connection)]
+
+    def directory(self) -> dict[str, Any]:
+        """The version that counts, until when, and what it changed (R-34): announced to every officer."""
+        directory, now = self.node.directory, self.node.clock.now()
+        with self.node.store.reading() as connection:
+            told = directories.newest_changes(connection)
+        changed = [{"about": one.about, "said": one.said, "revoked": one.revoked and one.revoked.id} for one in told]
+        end = directory.valid_until and directory.valid_until.isoformat()
+        return {"version": directory.version, "digest": directory.digest, "valid_until": end,
+                "stale": directory.is_stale(now), "changes": changed}
+
+    def status(self) -> dict[str, Any]:
+        with self.node.store.reading() as connection:
+            newest = audit.newest(connection)
+            return {"node": self.node.me, "name": self.node.rules.me.name, "country": self.node.rules.me.country,
+                    "queued": talk.queued(connection), "unplaced": audit.unplaced(connection),
+                    "cases": len(cases.listed(connection)), "checkpoint": newest[0] if newest else 0,
+                    "rules": self.node.rules.digest}
+
+
+def _with_id(tree: object, key: str) -> object:
+    """R-02: the id is in the body, or beside it as Idempotency-Key; one of the two, or the same twice."""
+    if not key or not isinstance(tree, dict):
+        return tree
+    if tree.get("id", key) != key:
+        raise Malformed("the Idempotency-Key and the id in the body differ: say one of them")
+    return {**tree, "id": key}
+
+
+def _wished(tree: object, key: str) -> tuple[Wish, Any]:
+    """A command and its body, each of the class it must be. Raises Malformed."""
+    tree = _with_id(tree, key)
+    if not isinstance(tree, dict) or "body" not in tree:
+        raise Malformed("a command has exactly id, verb, officer, case, request and body")
+    wish = read(Wish, {name: item for name, item in tree.items() if name != "body"})
+    _check_id(wish.id)
+    if wish.verb not in BODIES:
+        raise Malformed(f"there is no command {wish.verb[:64]!r}; there are {', '.join(sorted(BODIES))}")
+    wanted = BODIES[wish.verb]
+    if wanted is None and tree["body"] is not None:
+        raise Malformed(f"{wish.verb} has no body: it is null")
+    return wish, None if wanted is None else read(wanted, tree["body"])
+
+
+def _check_id(id: str) -> None:
+    if not 0 < len(id) <= ID_MAX:
+        raise Malformed(f"an id has 1 to {ID_MAX} characters, not {len(id)}: 32 random hex digits are one (R-02)")
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    tree = parse_json(data)
+    assert isinstance(tree, dict)
+    return tree
+
+
+def _hold_row(request: Any, now: datetime) -> dict[str, Any]:
+    hold = request.hold
+    return {"hold": hold.id, "holder": hold.holder, "state": hold.state, "amount": str(hold.amount),
+            "until": hold.until and hold.until.isoformat(), "why": hold.why,
+            "marks": list(marks(request, now)),
+            "basis": hold.basis and f"{hold.basis.article}, {hold.basis.authority}"}
