@@ -14,7 +14,7 @@ from typing import Any
 
 from arrp.core.errors import ArrpError
 from arrp.demo.scene import arrp
-from arrp.demo.story import CONSENT, Nodes
+from arrp.demo.story import Nodes, consent_in
 from arrp.node.clock import Clock
 
 OFFICERS = {"NCB-ES": ("Ana", "Benito"), "NCB-PT": ("Rui", "Zoe"), "VASP-LT": ("Lina", "Ona")}
@@ -60,7 +60,7 @@ class Officers:
         request, held = self._came_in(member)["id"], self._came_in(member)["hold"]["amount"]
         self._signed("NCB-ES", ("payee", request), "NamePayee", count)
         back = ("return", request, "--amount", f"{held['amount']} {held['asset']}", "--ground", "consent",
-                "--document", CONSENT)
+                "--document", str(consent_in(self.root)))
         keeper = "BANK-PT" if member == "NCB-PT" else member
         self._until(lambda: self._said(keeper, "NamePayee"))
         self._signed(member, back, "ReturnAnnounced")

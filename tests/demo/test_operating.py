@@ -40,7 +40,7 @@ def test_the_page_does_what_it_says(place: Path) -> None:
     with quick_command(place / "bin") as folder:
         environment["PATH"] = f"{folder}:{environment['PATH']}"
         done = subprocess.run(["bash", "-c", script()], cwd=place, env=environment, capture_output=True, text=True,
-                              encoding="utf-8", timeout=400, start_new_session=True)  # fmt: skip
+                              encoding="utf-8", timeout=600, start_new_session=True)  # fmt: skip
     failures = (place / "failures").read_text().splitlines() if (place / "failures").exists() else []
     assert {line.split()[0] for line in failures} <= {"7"}, f"{failures}\n{done.stderr}"
     assert done.returncode == 0, done.stderr

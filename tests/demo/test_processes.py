@@ -1,8 +1,12 @@
-"""Four real processes, and `kill -9` of each of them at some moment of the story: nothing lost, nothing twice."""
+"""Four real processes, each of them killed at some moment of the story or at some of its writes: nothing lost,
+nothing twice.
+"""
 
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -14,15 +18,24 @@ import pytest
 
 from arrp.connectors.simulated import SimulatedCore
 from arrp.core.money import Amount
+from arrp.demo import story
 from arrp.demo.scene import MEMBERS, fill_books, found_nodes
 from arrp.demo.story import Nodes
 from arrp.node.clock import Clock
+from tests.demo.dying import KILLED
 from tests.demo.officers import Officers
 from tests.demo.transcript import COMMITTED, scenes
 from tests.postgres import Server
 
 WISHES = 20  # of officers, in the whole story
 CORES = ("BANK-PT", "VASP-LT")
+ROOT = Path(__file__).resolve().parents[2]
+
+# At which of its writes each process of a node dies, one process after another; the first ones are the migration's.
+DOOMS = {
+    "sqlite": {"NCB-ES": (88,), "NCB-PT": (33,), "BANK-PT": (1, 41), "VASP-LT": (47,)},
+    "postgresql": {"NCB-ES": (37, 71), "NCB-PT": (26,), "BANK-PT": (45,), "VASP-LT": (2,)},
+}
 
 
 class Killer:
@@ -57,6 +70,45 @@ class Killer:
             thread.join()
 
 
+class Dying:
+    """Starts each node as a process that dies at one of its own writes; then again, until it has died at each of them.
+    See tests/demo/dying.py."""
+
+    def __init__(self, nodes: Nodes, dooms: dict[str, tuple[int, ...]]) -> None:
+        self.nodes, self.dooms = nodes, dooms
+        self.codes: dict[str, list[int]] = {id: [] for id in dooms}
+        self._is_over = False
+        self.threads = [threading.Thread(target=self._live, args=(id,)) for id in dooms]
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def _live(self, id: str) -> None:
+        for number in self.dooms[id]:
+            if not self._is_over:
+                self.codes[id].append(self._until_death(id, number))
+        self.nodes.start(id)
+
+    def _until_death(self, id: str, number: int) -> int:
+        home = self.nodes.root / id
+        words = [sys.executable, "-m", "tests.demo.dying", str(number), str(home)]
+        with (home / "node.log").open("ab") as log:
+            process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.nodes.running[id] = process
+        return process.wait()
+
+    def finish(self) -> None:
+        """Whoever is dying just now comes back; who never came to the write it was to die at is stopped."""
+        for thread in self.threads:
+            thread.join(20)
+        self._is_over = True
+        for id, thread in zip(self.dooms, self.threads, strict=True):
+            if thread.is_alive():
+                self.nodes.running[id].terminate()
+                thread.join()
+
+
 @pytest.fixture
 def nodes(place: Path) -> Iterator[Nodes]:
     found_nodes(place, Clock().now() + timedelta(days=1))
@@ -69,17 +121,19 @@ def nodes(place: Path) -> Iterator[Nodes]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, place: Path, nodes: Nodes) -> Iterator[str]:
-    """On which engine the requested bureau writes; the others write to SQLite."""
+    """On which engine all of them write."""
     if request.param == "sqlite":
         yield "sqlite"
         return
     server: Server = request.getfixturevalue("postgres")
-    settings = place / "NCB-PT" / "node.toml"
-    url = server.create("killed")
-    settings.write_text(settings.read_text().replace("# store = ", f'store = "{url}" # ', 1))
+    names = {member.id: f"killed_{member.id.lower().replace('-', '_')}" for member in MEMBERS}
+    for id, name in names.items():
+        settings = place / id / "node.toml"
+        settings.write_text(settings.read_text().replace("# store = ", f'store = "{server.create(name)}" # ', 1))
     yield "postgresql"
     nodes.stop()
-    server.drop("killed")
+    for name in names.values():
+        server.drop(name)
 
 
 # The library leaves the socket of a failed connection to the garbage collector, and here many connections fail.
@@ -95,6 +149,29 @@ def test_kill_any_of_them_at_any_moment(place: Path, nodes: Nodes, store: str) -
     nodes.wait_until_up()
     nodes.settle()
     assert sorted(killer.killed) == sorted(member.id for member in MEMBERS)
+    _check_all(place, nodes)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_f01_processes_that_die_at_their_own_writes(
+    place: Path, nodes: Nodes, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tidies up for them: what a killed process had open the kernel closes."""
+    monkeypatch.setattr(story, "WAIT_SECONDS", 180)  # several may die, one after another, within one step
+    evidence = fill_books(place, Clock().now())
+    dying = Dying(nodes, DOOMS[store])
+    dying.start()
+    try:
+        Officers(place, nodes).live(evidence)
+    finally:
+        dying.finish()
+    assert dying.codes == {id: [KILLED] * len(numbers) for id, numbers in DOOMS[store].items()}
+    nodes.wait_until_up()
+    nodes.settle()
+    _check_all(place, nodes)
+
+
+def _check_all(place: Path, nodes: Nodes) -> None:
     _check_views(nodes)
     for id in CORES:
         _check_core(place / id / "core.db", nodes, id)

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from arrp.cli.asking import AsJson, command
-from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, OfficerId, need_more, wished
+from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, Looking, OfficerId, need_more, wished
 from arrp.cli.passphrase import PassphraseFile, ask_passphrase
-from arrp.cli.speaking import say, show, show_json, show_table
-from arrp.core.events import Resolved
+from arrp.cli.speaking import noted, say, show, show_json, show_table
+from arrp.core.events import Erased, Outcome, Resolved
 from arrp.node.keys import load_officer_key
 from arrp.wire.envelope import unb64
 
@@ -20,9 +20,9 @@ ActId = Annotated[str, typer.Argument(metavar="ACT", help="Id of the draft.")]
 
 
 @command
-def list_cases(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
+def list_cases(home: Home = ELSEWHERE, officer: Looking = "", as_json: AsJson = False) -> None:
     """The cases of this node: a loss each, or at a holder an account each."""
-    rows = Desk(home).get("/cases")
+    rows = Desk(home, officer).get("/cases")
     if as_json:
         show_json(rows)
     else:
@@ -32,18 +32,21 @@ def list_cases(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
 
 
 @command
-def show_case(case: CaseId, home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
+def show_case(case: CaseId, home: Home = ELSEWHERE, officer: Looking = "", as_json: AsJson = False) -> None:
     """One case: where the money is, its requests and holds, what waits, and its whole log."""
-    found = Desk(home).get(f"/cases/{case}")
+    found = Desk(home, officer).get(f"/cases/{case}")
     if as_json:
         show_json(found)
         return
     if found["money"]:
         show(f"lost {found['money']['loss']}, missing {found['money']['missing']}: {found['money']['terms']}")
+    if found["ball"]:
+        show(f"{found['ball']['officer']} has the ball since {found['ball']['since'][:19]}")
     for request in found["requests"]:
         hold = request["hold"]
         held = f", hold {hold['state']} {hold['amount']['amount']}" if hold else ""
-        show(f"request {request['id']} with {request['peer']}: {request['wish']}, {request['answer']}{held}")
+        stands = f"{request['wish']}, {request['answer']}{held}{noted(request['marks'])}"
+        show(f"request {request['id']} with {request['peer']}: {stands}")
     for row in found["log"]:
         if row["said"]:
             show(f"{row['at'][:19]}  {row['by']}  {row['said']}")
@@ -55,7 +58,7 @@ def show_case(case: CaseId, home: Home = ELSEWHERE, as_json: AsJson = False) -> 
 class Ending:
     case: CaseId
     officer: OfficerId
-    outcome: Annotated[str, typer.Option(help="Coded outcome: returned, partly returned, lost, unfounded …")]
+    outcome: Annotated[Outcome, typer.Option(help="How it ended.")]
     text: Annotated[str, typer.Option(help="In words.")] = ""
     home: Home = ELSEWHERE
     key: KeyFile = None
@@ -73,6 +76,23 @@ def resolve(asked: Ending) -> None:
 def close(asked: Ending) -> None:
     """Close a case; refused while a unit is unaccounted for or a hold stands."""
     wished(asked, "close", Resolved(asked.outcome, asked.text), case=asked.case)
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    case: CaseId
+    officer: OfficerId
+    basis: Annotated[str, typer.Option(help="The article, or the decision, on which it is erased.")]
+    home: Home = ELSEWHERE
+    key: KeyFile = None
+    passphrase_file: PassphraseFile = None
+    as_json: AsJson = False
+
+
+@command
+def erase(asked: Erasing) -> None:
+    """Erase what is private in a closed case, for ever: names, accounts, texts, bytes. The log still verifies."""
+    wished(asked, "erase", Erased(asked.basis), case=asked.case)
 
 
 @command
@@ -107,7 +127,7 @@ class Approving:
 @command
 def approve(asked: Approving) -> None:
     """Sign a draft; the last signature that is needed lets it leave. What is signed is shown first."""
-    desk = Desk(asked.home)
+    desk = Desk(asked.home, asked.officer)
     say(unb64(desk.get(f"/drafts/{asked.act}")["bytes"]).decode())
     key = load_officer_key(asked.key, ask_passphrase(asked.passphrase_file))
     done = desk.sign(asked.act, asked.officer, key)

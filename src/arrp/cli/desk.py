@@ -23,6 +23,7 @@ from arrp.wire.codec import dumps, parse_json
 from arrp.wire.envelope import act_hash, approve, unb64
 
 Home = Annotated[Path, typer.Option(help="Home of the running node; else ARRP_HOME.")]
+Looking = Annotated[str, typer.Option("--officer", help="Who looks: for a case that not everybody may know.")]
 OfficerId = Annotated[str, typer.Option(help="Who you are in the directory.")]
 KeyFile = Annotated[Path | None, typer.Option(help="Your key file: signs what the command drafts.")]
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Id of the request.")]
@@ -40,15 +41,15 @@ class Said(ArrpError):
 
 
 class Desk:
-    """One conversation with the node at `home`."""
+    """One conversation with the node at `home`, of an officer who says who they are, or of nobody in particular."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, officer: str = "") -> None:
         home = home_from_environment() if home == ELSEWHERE else home
         self.socket = home.absolute() / "node.sock"
         transport = httpx2.HTTPTransport(uds=str(self.socket))
         # One connection for each question: a desk that is left behind keeps no socket open.
-        self._client = httpx2.Client(transport=transport, base_url="http://node", timeout=30,
-                                     headers={"connection": "close"})
+        self._client = httpx2.Client(transport=transport, base_url="http://node/v1", timeout=30,
+                                     headers={"connection": "close", "arrp-officer": officer})
 
     def get(self, path: str, **query: Any) -> Any:
         return self._answer("GET", path, params=query)
@@ -56,13 +57,34 @@ class Desk:
     def post(self, path: str, value: Any) -> Any:
         return self._answer("POST", path, json=value)
 
+    def delete(self, path: str) -> None:
+        self._checked(self._asked("DELETE", path))
+
+    def upload(self, path: str, data: bytes, **query: str) -> Any:
+        return self._answer("POST", path, params=query, content=data)
+
+    def download(self, path: str) -> bytes:
+        """What the node gives out as it is. Raises Said."""
+        return self._checked(self._asked("GET", path)).content
+
+    def _checked(self, answer: httpx2.Response) -> httpx2.Response:
+        """Raises Said for a refusal."""
+        if answer.status_code >= 400:
+            self._tree(answer)
+        return answer
+
     def _answer(self, method: str, path: str, **given: Any) -> Any:
+        return self._tree(self._asked(method, path, **given))
+
+    def _asked(self, method: str, path: str, **given: Any) -> httpx2.Response:
         try:
-            answer = self._client.request(method, path, **given)
+            return self._client.request(method, path, **given)
         except httpx2.HTTPError as error:
             raise Unreachable(
                 f"no node answers on {self.socket} ({error}): start it with arrp node serve, or say --home"
             ) from error
+
+    def _tree(self, answer: httpx2.Response) -> Any:
         try:
             tree = answer.json()
         except ValueError:
@@ -110,7 +132,7 @@ def wished(asked: Wishing, verb: str, body: Any, *, request: str | None = None, 
     """Send a command, sign its drafts where a key was given, and show what came of it.
 
     Raises NeedsApproval while a draft waits for another officer."""
-    desk = Desk(asked.home)
+    desk = Desk(asked.home, asked.officer)
     done = desk.wish(verb, asked.officer, body, request=request, case=case)
     said, waiting = list(done["said"]), []
     key = load_officer_key(asked.key, ask_passphrase(asked.passphrase_file)) if asked.key else None

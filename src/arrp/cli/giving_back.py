@@ -10,7 +10,7 @@ import typer
 
 from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, Home, KeyFile, OfficerId, RequestId, wished
-from arrp.cli.hold import document
+from arrp.cli.document import MaybeDocument, document
 from arrp.cli.passphrase import PassphraseFile
 from arrp.cli.report import amount
 from arrp.core.account import parse_account
@@ -32,7 +32,7 @@ class Naming:
     ground: Annotated[str, typer.Option(help=f"{', '.join(PAYEE_GROUNDS)}.")] = "DEBTOR"
     account: Annotated[str, typer.Option(help="Only for another payee than the account it was taken from.")] = ""
     name: Annotated[str, typer.Option(help="That payee's name.")] = ""
-    document: Annotated[str, typer.Option(help="SHA-256 of the document that names the payee.")] = ""
+    document: MaybeDocument = None
     called_back: Annotated[bool, typer.Option("--called-back", help="The payee was called at a known number.")] = False
     home: Home = ELSEWHERE
     key: KeyFile = None
@@ -43,7 +43,7 @@ class Naming:
 @command
 def payee(asked: Naming) -> None:
     """Tell the holder where the money goes back: the account it was taken from. Two officers sign."""
-    proof = document(asked.document, "payee") if asked.document else None
+    proof = document(asked.home, asked.request, asked.document, "payee") if asked.document else None
     account = parse_account(asked.account) if asked.account else ""
     said = NamePayee(asked.ground, proof, asked.called_back, "", account, asked.name)
     wished(asked, "payee", said, request=asked.request)
@@ -55,7 +55,7 @@ class Returning:
     officer: OfficerId
     amount: Annotated[str, typer.Option(help="How much goes back, in all: 62000.00 EUR.")]
     ground: Annotated[ReturnGround, typer.Option(help="Why it may go.")]
-    document: Annotated[str, typer.Option(help="SHA-256 of the consent or order.")] = ""
+    document: MaybeDocument = None
     home: Home = ELSEWHERE
     key: KeyFile = None
     passphrase_file: PassphraseFile = None
@@ -65,7 +65,7 @@ class Returning:
 @command
 def give_back(asked: Returning) -> None:
     """Send held money back to the named payee: announced first, then sent. Two officers sign."""
-    proof = document(asked.document, asked.ground) if asked.document else None
+    proof = document(asked.home, asked.request, asked.document, asked.ground) if asked.document else None
     wished(asked, "return", Return(amount(asked.amount), asked.ground, proof), request=asked.request)
 
 

@@ -10,14 +10,12 @@ import typer
 
 from arrp.cli.asking import AsJson, command, instant
 from arrp.cli.desk import ELSEWHERE, Desk, Home, KeyFile, OfficerId, RequestId, wished
+from arrp.cli.document import DocumentFile, document
 from arrp.cli.passphrase import PassphraseFile
 from arrp.cli.report import amount
 from arrp.cli.speaking import show_json, show_table
 from arrp.core.deadline import Basis
 from arrp.core.events import Extend, Release, Secure
-from arrp.core.request import Document
-
-DigestOption = Annotated[str, typer.Option(help="SHA-256 of the document, 64 hex digits.")]
 
 
 @command
@@ -27,8 +25,9 @@ def list_holds(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
     if as_json:
         show_json(rows)
         return
-    show_table(("request", "holder", "state", "amount", "until", "basis", "why"), (
-        (r["request"], r["holder"], r["state"], r["amount"], r["until"] or "", r["basis"] or "", r["why"] or "")
+    show_table(("request", "holder", "state", "amount", "until", "basis", "why", "note"), (
+        (r["request"], r["holder"], r["state"], r["amount"], r["until"] or "", r["basis"] or "", r["why"] or "",
+         "; ".join(r["marks"]))
         for r in rows
     ))
 
@@ -58,7 +57,7 @@ class Extending:
     until: Annotated[str, typer.Option(help="New end: 2026-11-30T17:00Z.")]
     power: Annotated[str, typer.Option(help="On which power.")]
     article: Annotated[str, typer.Option(help="Its article.")]
-    document: DigestOption
+    document: DocumentFile
     reference: Annotated[str, typer.Option(help="The file it is in.")] = ""
     home: Home = ELSEWHERE
     key: KeyFile = None
@@ -70,7 +69,7 @@ class Extending:
 def extend(asked: Extending) -> None:
     """Extend a confirmed hold before its end, with a document, within what the law allows. Two officers sign."""
     said = Extend(_basis(asked.home, asked.power, asked.article, asked.reference), instant(asked.until),
-                  document(asked.document, "extension"))
+                  document(asked.home, asked.request, asked.document, "extension"))
     wished(asked, "extend", said, request=asked.request)
 
 
@@ -78,7 +77,7 @@ def extend(asked: Extending) -> None:
 class Securing:
     request: RequestId
     officer: OfficerId
-    order: DigestOption
+    order: DocumentFile
     review_at: Annotated[str, typer.Option(help="When it is looked at again: 2027-03-01T09:00Z.")]
     power: Annotated[str, typer.Option(help="On which power.")]
     article: Annotated[str, typer.Option(help="Its article.")]
@@ -92,16 +91,11 @@ class Securing:
 @command
 def secure(asked: Securing) -> None:
     """An order of this country holds the money from here. Two officers sign."""
-    said = Secure(_basis(asked.home, asked.power, asked.article, asked.reference), document(asked.order, "order"),
-                  instant(asked.review_at))
+    order = document(asked.home, asked.request, asked.order, "order")
+    said = Secure(_basis(asked.home, asked.power, asked.article, asked.reference), order, instant(asked.review_at))
     wished(asked, "secure", said, request=asked.request)
 
 
 def _basis(home: Path, power: str, article: str, reference: str) -> Basis:
     status = Desk(home).get("/status")
     return Basis(power, status["country"], article, status["name"], reference)
-
-
-def document(digest: str, kind: str) -> Document:
-    """A document known by its digest; its file stays where it is."""
-    return Document(digest, kind, "application/pdf", 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +13,17 @@ import typer
 from arrp.cli.asking import AsJson, command
 from arrp.cli.speaking import say, show, show_json
 from arrp.cli.templates import NODE, RULES
+from arrp.connectors.manual import CAN as CLERKS
+from arrp.connectors.simulated import CAN
 from arrp.core.errors import Conflict, Malformed
-from arrp.core.policy import Participant
+from arrp.core.policy import Contact, Participant
+from arrp.node.clock import Clock
 from arrp.node.config import load_config, parse_listen
-from arrp.node.directory import check_entry, write_entry
+from arrp.node.directory import write_entry
 from arrp.node.files import write_new
-from arrp.node.keys import NodeKeys, keep_node_keys, new_node_keys
+from arrp.node.keys import NodeKeys, fresh_keys, keep_node_keys, new_node_keys
 from arrp.wire.codec import dumps, parse_json
+from arrp.wire.entry import check_entry
 
 
 class Kind(StrEnum):
@@ -31,6 +36,7 @@ class Kind(StrEnum):
 class CoreKind(StrEnum):
     NONE = "none"
     SIMULATED = "simulated"
+    MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,13 @@ class Init:
         field(default_factory=list)
     )
     instructs: Annotated[list[str], typer.Option(help="Institution it may instruct.")] = field(default_factory=list)
+    language: Annotated[list[str], typer.Option(help="Language it is written to in, best first: pt.")] = field(
+        default_factory=list
+    )
+    contact: Annotated[list[str], typer.Option(help='Duty desk: "Name, +351 210 000 000, always".')] = field(
+        default_factory=list
+    )
+    asset: Annotated[list[str], typer.Option(help="Token it issues, CAIP-19.")] = field(default_factory=list)
     core: Annotated[CoreKind, typer.Option(help="The core it speaks to.")] = CoreKind.NONE
     as_json: AsJson = False
 
@@ -59,12 +72,12 @@ def init(asked: Init) -> None:
         raise Conflict(f"{home} is the home of a node already: choose another directory")
     if not str(home).isprintable() or set(str(home)) & set('"\\'):
         raise Malformed(f"{str(home)!r} cannot be written into a settings file: choose another directory")
-    keys = new_node_keys()
-    entry = _entry(asked, keys)
+    keys, now = new_node_keys(), Clock().now()
+    entry = _entry(asked, keys, now)
     check_entry(entry)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep_node_keys(home, keys)
-    write_entry(home / "entry.json", entry)
+    write_entry(home / "entry.json", entry, keys, now)
     (home / "mandates").mkdir(exist_ok=True)
     write_new(home / "rules.toml", RULES.encode())
     settings = NODE.format(id=asked.id, listen=asked.listen, home=home, core=asked.core)
@@ -74,10 +87,19 @@ def init(asked: Init) -> None:
         show_json(parse_json(dumps(entry)))
     else:
         show(str(home / "entry.json"))
-    say(f"next: arrp officer key, arrp officer add {asked.home} FRAGMENT; hand in entry.json; fetch directory.json")
+    say(f"next: arrp officer key, arrp officer add {asked.home} FRAGMENT; hand in entry.json; arrp directory publish")
 
 
-def _entry(asked: Init, keys: NodeKeys) -> Participant:
+def contact(text: str) -> Contact:
+    """Name, telephone, hours. Raises Malformed."""
+    parts = [part.strip() for part in text.split(",", 2)]
+    if len(parts) != 3:
+        raise Malformed(f'{text!r} is not "name, telephone, hours", such as "Duty desk, +351 210 000 000, always"')
+    return Contact(*parts)
+
+
+def _entry(asked: Init, keys: NodeKeys, now: datetime) -> Participant:
+    signing, sealing = fresh_keys(keys, now)
     return Participant(
         id=asked.id,
         name=asked.name,
@@ -86,7 +108,11 @@ def _entry(asked: Init, keys: NodeKeys) -> Participant:
         address=asked.address or f"http://{asked.listen}",
         answers_for=tuple(asked.answers_for),
         officers=(),
-        signing={keys.signing_id: keys.signing_public},
-        sealing=keys.sealing_public,
+        signing=(signing,),
+        sealing=(sealing,),
         instructs=tuple(asked.instructs),
+        languages=tuple(asked.language),
+        contacts=tuple(map(contact, asked.contact)),
+        assets=tuple(asked.asset),
+        can={CoreKind.SIMULATED: CAN, CoreKind.MANUAL: CLERKS}.get(asked.core),
     )

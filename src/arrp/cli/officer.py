@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,15 @@ from arrp.cli.passphrase import PassphraseFile, ask_passphrase
 from arrp.cli.speaking import say, show, show_json
 from arrp.core.errors import Conflict, Malformed
 from arrp.core.policy import Officer
-from arrp.node.directory import check_officer, read_entry, write_entry
+from arrp.node.clock import Clock
+from arrp.node.directory import read_entry, write_entry
 from arrp.node.files import read_file
-from arrp.node.keys import keep_officer_key, new_officer_key
+from arrp.node.keys import keep_officer_key, load_node_keys, new_officer_key, person_key
 from arrp.wire.codec import dumps, loads, parse_json
+from arrp.wire.entry import check_officer
 
 _FRAGMENT_MAX = 1 << 16
+_LEAST = timedelta(microseconds=1)  # no key ends before it begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def key(asked: NewKey) -> None:
     if asked.path.exists():
         raise Conflict(f"{asked.path} is there already: a key is never overwritten. Choose another name.")
     made = new_officer_key()
-    officer = Officer(asked.id, asked.name, tuple(asked.role), made.key_id, made.public)
+    officer = Officer(asked.id, asked.name, tuple(asked.role), (person_key(made, Clock().now()),))
     check_officer(officer)
     keep_officer_key(asked.path, made, ask_passphrase(asked.passphrase_file, again=True))
     show_json(parse_json(dumps(officer)))
@@ -64,14 +68,24 @@ def add(asked: Add) -> None:
     same = [known for known in entry.officers if known.id == officer.id]
     if not asked.replace and same not in ([], [officer]):
         raise Conflict(f"{path} has another officer {officer.id}: to put this one in their place, say --replace")
-    others = tuple(known for known in entry.officers if known.id != officer.id)
-    entry = replace(entry, officers=(*others, officer))
-    write_entry(path, entry)
+    if same != [officer]:
+        others = tuple(known for known in entry.officers if known.id != officer.id)
+        entry = replace(entry, officers=(*others, _following(same, officer)))
+        write_entry(path, entry, load_node_keys(asked.home), Clock().now())
     if asked.as_json:
         show_json(parse_json(dumps(entry)))
     else:
         show(str(path))
     say(f"{entry.id} has {len(entry.officers)} officers: hand in {path}")
+
+
+def _following(before: list[Officer], officer: Officer) -> Officer:
+    """With the keys that the officer had: what they signed before counts, they sign nothing new (R-36)."""
+    fresh = {key.id for key in officer.keys}
+    begins = min(key.since for key in officer.keys)
+    old = (key for known in before for key in known.keys if key.id not in fresh)
+    ended = (replace(key, until=min(key.until or begins, max(begins, key.since + _LEAST))) for key in old)
+    return replace(officer, keys=(*officer.keys, *ended))
 
 
 def _fragment(path: Path) -> Officer:

@@ -8,17 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from arrp.cli.asking import AsJson, command, instant
+from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, OfficerId, RequestId, wished
+from arrp.cli.document import document
 from arrp.cli.passphrase import PassphraseFile
 from arrp.cli.report import amount
-from arrp.cli.speaking import show, show_json, show_table
+from arrp.cli.speaking import noted, show, show_json, show_table
 from arrp.core.account import institution_of, parse_account
-from arrp.core.deadline import Basis
-from arrp.core.errors import Malformed, NotFound
-from arrp.core.events import Answered, Decide, GiveMore, Withdraw
-from arrp.core.money import Amount
-from arrp.core.request import Ask, Asked, Condition, Credit, Reason, Source, Terms
+from arrp.core.errors import NotFound
+from arrp.core.events import GiveMore, Withdraw
+from arrp.core.request import Ask, Asked, Credit, Source, Terms
 from arrp.core.sentences import terms
 from arrp.wire.codec import read
 
@@ -62,7 +61,8 @@ def show_request(request: RequestId, home: Home = ELSEWHERE, as_json: AsJson = F
         return
     body, hold = found["body"], found["hold"]
     show(f"{body['ask']} up to {_money(body['asked'])}, {found['side']} side, with {found['peer']}")
-    show(f"wish {found['wish']}, answer {found['answer']}{', ' + found['reason'] if found['reason'] else ''}")
+    because = f", {found['reason']}" if found['reason'] else ""
+    show(f"wish {found['wish']}, answer {found['answer']}{because}{noted(found['marks'])}")
     show(terms(read(Terms, found["terms"])))
     if hold:
         show(f"hold {hold['state']}: {_money(hold['amount'])} until {hold['until'] or 'decided'}")
@@ -101,50 +101,6 @@ def see(asked: Seeing) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
-    request: RequestId
-    officer: OfficerId
-    accept: Annotated[bool, typer.Option("--accept", help="Yes.")] = False
-    refuse: Annotated[Reason | None, typer.Option(help="No, with a named reason.")] = None
-    condition: Annotated[Condition | None, typer.Option(help="Yes, once this is there.")] = None
-    more: Annotated[str, typer.Option(help="Ask for more: what.")] = ""
-    until: Annotated[str, typer.Option(help="With --accept: the end of the hold, 2026-11-24T17:00Z.")] = ""
-    power: Annotated[str, typer.Option(help="With --accept: on which power.")] = ""
-    article: Annotated[str, typer.Option(help="With --accept: its article.")] = ""
-    reference: Annotated[str, typer.Option(help="With --accept: the file it is in.")] = ""
-    text: Annotated[str, typer.Option(help="For the other side.")] = ""
-    home: Home = ELSEWHERE
-    key: KeyFile = None
-    passphrase_file: PassphraseFile = None
-    as_json: AsJson = False
-
-
-@command
-def answer(asked: Answering) -> None:
-    """Answer a request that came in: --accept, --refuse, --condition or --more; exactly one."""
-    said = [asked.accept, asked.refuse is not None, asked.condition is not None, bool(asked.more)]
-    if sum(said) != 1:
-        raise Malformed("say one of --accept, --refuse REASON, --condition CONDITION, --more TEXT")
-    nothing = Terms.unanswered(Amount(0, "EUR"))
-    if asked.condition is not None:
-        wished(asked, "condition", Answered(nothing, condition=asked.condition, text=asked.text), request=asked.request)
-    elif asked.more:
-        wished(asked, "ask-more", Answered(nothing, text=asked.more), request=asked.request)
-    else:
-        wished(asked, "decide", _decision(asked), request=asked.request)
-
-
-def _decision(asked: Answering) -> Decide:
-    if asked.refuse is not None:
-        return Decide(False, asked.refuse, None, None, asked.text)
-    if not (asked.until and asked.power and asked.article):
-        raise Malformed("an acceptance says its basis and its end: --power, --article and --until")
-    status = Desk(asked.home).get("/status")
-    basis = Basis(asked.power, status["country"], asked.article, status["name"], asked.reference)
-    return Decide(True, None, basis, instant(asked.until), asked.text)
-
-
-@dataclass(frozen=True, slots=True)
 class Withdrawing:
     request: RequestId
     officer: OfficerId
@@ -166,6 +122,7 @@ class Giving:
     request: RequestId
     officer: OfficerId
     text: Annotated[str, typer.Option(help="What was asked for.")]
+    document: Annotated[list[Path] | None, typer.Option(help="A file that goes with it; again for each.")] = None
     home: Home = ELSEWHERE
     key: KeyFile = None
     passphrase_file: PassphraseFile = None
@@ -175,5 +132,6 @@ class Giving:
 @command
 def give(asked: Giving) -> None:
     """Give the other side more, when it asked for more."""
-    wished(asked, "give-more", GiveMore((), asked.text), request=asked.request)
+    files = tuple(document(asked.home, asked.request, file, "more") for file in asked.document or ())
+    wished(asked, "give-more", GiveMore(files, asked.text), request=asked.request)
 

@@ -37,6 +37,11 @@ def show_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def noted(marks: Sequence[str]) -> str:
+    """What must not be overlooked, behind a line."""
+    return f" — {'; '.join(marks)}" if marks else ""
+
+
 def plain(text: str) -> str:
     """The text on one line, its control characters and what is no character at all as escapes."""
     return "".join(_escaped(sign) if unicodedata.category(sign)[0] in "CZ" and sign != " " else sign for sign in text)

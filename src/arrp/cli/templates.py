@@ -7,11 +7,13 @@ NODE = """\
 id = "{id}"
 listen = "{listen}"  # host:port; in front of it a proxy with TLS
 # store = "sqlite:///{home}/node.db"  # or postgresql+psycopg://user:password@host/name
+# api =  # host:port where officers' systems reach /v1 with a key; none = on the socket only
 # log_level = "info"  # debug | info | warning | error
+# log_format = "text"  # text | json
 
 [core]
-kind = "{core}"  # none | simulated
-# path = "core.db"  # the file of a simulated core, below this directory
+kind = "{core}"  # none | simulated | manual: tasks for a clerk
+# path = "core.db"  # the file of a simulated core, or of the clerks' tasks, below this directory
 """
 
 RULES = """\
@@ -28,6 +30,8 @@ RULES = """\
 # mandate_issued = true  # false: a request under a mandate alone goes to an officer
 # power =  # id of the [[power]] below on which the node acts; none = no automatic act
 # seen_within_minutes = 30  # minutes, 1 to 1440
+# first_contact = "call-back"  # call-back | at-once: what a request of an officer nobody here ever spoke to waits for
+# introduced = []  # ["NCB-ES", "NCB-PT/rui"]: called back before this node was set up
 
 [clocks]
 # surplus_minutes = 60  # minutes, 1 to 60: what nobody keeps goes free
@@ -35,6 +39,10 @@ RULES = """\
 # patience_seconds = 120  # seconds, 1 to 3600: then somebody looks why a request is not receipted
 # look_every_seconds = 60  # seconds, 1 to 3600: how often an account under hold is read again
 # request_hours_max = 72  # hours, 1 to 720: how long a request of ours may be applied
+
+[retention]
+# unfounded_days = 90  # days: how long a closed case that turned out unfounded keeps what is private
+# others_days = 1825  # days: how long any other does
 
 # One table for each power that the law gives, copied from the law, with where it stands and who looked when.
 #

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -46,6 +47,8 @@ MEMBERS = (
            ("--kind", "institution", "--country", "LT", "--answers-for", "LT10000", "--core", "simulated")),
 )
 
+KEEPERS = ("Kim", "Lee", "Mia")  # of the directory: two of them sign it
+
 _RULES = """\
 # An invented law, for the demonstration only.
 [policy]
@@ -55,6 +58,7 @@ per_hour = "1000000.00"
 per_day = "5000000.00"
 per_account = "500000.00"
 power = "demo-1"
+first_contact = "at-once"  # the demonstration has nobody to telephone
 
 [[power]]
 id = "demo-1"
@@ -123,13 +127,30 @@ def found_nodes(root: Path, until: datetime, members: Sequence[Member] = MEMBERS
         for officer in member.officers:
             key = root / member.id / f"{officer}.pem"
             fragment = root / member.id / f"{officer}.json"
-            fragment.write_text(arrp("officer", "key", str(key), "--id", officer, "--name", officer, *words))
+            fragment.write_text(arrp("officer", "key", str(key), "--id", officer, "--name", officer, "--role",
+                                    "duty officer", *words))
             arrp("officer", "add", home, str(fragment))
-    entries = [str(root / member.id / "entry.json") for member in members]
+    directory, digest = _publish(root, members, words)
     for member in members:
-        arrp("directory", "add", str(root / member.id / "directory.json"), *entries)
+        arrp("directory", "publish", str(root / member.id), directory, "--keepers-digest", digest)
         if "authority" in member.options:
             _sign_standing(root / member.id, member, until, words)
+
+
+def _publish(root: Path, members: Sequence[Member], words: tuple[str, ...]) -> tuple[str, str]:
+    """A directory of all, signed by two of its three keepers; its file, and the digest that is told by telephone."""
+    folder = root / "keepers"
+    folder.mkdir()
+    directory, named = str(folder / "directory.json"), list[str]()
+    for name in KEEPERS:
+        made = arrp("directory", "keeper", str(folder / f"{name}.pem"), "--name", name, *words)
+        (folder / f"{name}.json").write_text(made)
+        named += ["--keeper", str(folder / f"{name}.json")]
+    entries = [str(root / member.id / "entry.json") for member in members]
+    arrp("directory", "add", directory, *entries, *named, "--threshold", "2")
+    for name in KEEPERS[:2]:
+        arrp("directory", "sign", directory, "--key", str(folder / f"{name}.pem"), *words)
+    return directory, str(json.loads(arrp("directory", "show", directory, "--json"))["keepers_digest"])
 
 
 def _sign_standing(home: Path, member: Member, until: datetime, words: tuple[str, ...]) -> None:

@@ -22,7 +22,14 @@ from arrp.node.clock import Clock
 WAIT_SECONDS = 60
 SETTLED = timedelta(seconds=1)
 WIDTH = 110
-CONSENT = "c0" * 32
+CONSENT = "I agree that the money goes back.\n"
+
+
+def consent_in(root: Path) -> Path:
+    """The account holder's consent, as a file in the folder of the demo."""
+    file = root / "consent.txt"
+    file.write_text(CONSENT)
+    return file
 
 
 class Nodes:
@@ -202,7 +209,7 @@ class Story:
             self._do("NCB-ES", "Benito", "approve", named["drafts"][0]["act"])
             self.nodes.settle()  # the payee reached whoever keeps the money: only then is the return ordered
             back = self._do(member, first, "return", id, "--amount", _money(held), "--ground", "consent",
-                            "--document", CONSENT)
+                            "--document", str(consent_in(self.root)))
             self._do(member, second, "approve", back["drafts"][0]["act"])
             self.nodes.until(partial(self.nodes.request, "NCB-ES", partial(_is_returned, id)), "the return")
         self._credited(request, onward)
