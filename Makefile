@@ -13,7 +13,7 @@ ifeq ($(shell test -w "$${HOME:-/}" && echo yes),)
 export UV_CACHE_DIR ?= .uv/cache
 endif
 
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench kills
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1 - /p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: $(UV) ## lint and types
 
 bench: $(UV) ## figures, as ratios against a floor measured in the same run
 	@$(RUN) python -m bench.run $(ARGS)
+
+kills: $(UV) ## each node killed at each of its writes, N of N on both engines (half an hour; ARGS=sqlite for one)
+	@$(RUN) python -m tests.node.kills $(ARGS)
 
 .uv/bin/uv:
 	@python3 -m venv .uv || { rm -rf .uv; echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 1; }

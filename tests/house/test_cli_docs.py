@@ -58,7 +58,7 @@ def test_what_the_pages_tell_people_to_type_exists() -> None:
     """Every `arrp …` in the README and in docs/operating.md begins with a command that there is."""
     for page in ("README.md", "docs/operating.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
-        typed = re.findall(r"(?:`|^\s*|\(|; do |&& |until )arrp ([a-z]+)(?: ([a-z]+))?", text, re.MULTILINE)
+        typed = re.findall(r"(?:`|^\s*|\(|; do |&& |until )arrp ([a-z]+)(?: ([a-z-]+))?", text, re.MULTILINE)
         assert typed, page
         for first, second in typed:
             known = first in COMMANDS or (first in GROUPS and (not second or f"{first} {second}" in COMMANDS))

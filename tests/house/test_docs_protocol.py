@@ -26,7 +26,7 @@ from arrp.core.events import ATTACHED, KINDS, Kind
 from arrp.core.money import Amount, Rate
 from arrp.core.policy import ENTITLED, Participant
 from arrp.core.request import Condition, Reason, Terms
-from arrp.wire import Problem, codec, envelope
+from arrp.wire import Problem, codec, copies, directory, entry, envelope, signed_text
 from tests.house.source import ROOT, modules
 
 DOCS = ROOT / "docs"
@@ -36,7 +36,8 @@ HOLES = (DOCS / "holes.md").read_text(encoding="utf-8")
 # Signed objects, the parcel and what it seals: they travel, but are the body of no kind.
 COVERS = (
     messages.Act, messages.Head, messages.Receipt, messages.Checkpoint, messages.StateExchange,
-    envelope.Parcel, envelope.Routing, envelope.Content, envelope.Note, envelope.Attached, Participant,
+    envelope.Parcel, envelope.Routing, envelope.Content, envelope.Note, envelope.Attached, copies.Copies,
+    directory.Edition, entry.Entry, signed_text.TextSignature, Participant,
 )  # fmt: skip
 PARTICIPANTS = ("authority", "institution", "issuer", "coordinator")
 NONE = "–"
@@ -195,7 +196,7 @@ def test_every_code_of_a_refusal_is_explained() -> None:
 
 def test_no_problem_is_a_fault_of_the_server() -> None:
     for code, status, _, _ in rows(PROTOCOL, "Code", "HTTP", "Receipt", "Meaning"):
-        assert status in ("400", "409", "422") or (status, code) == (NONE, "bad-proof")
+        assert status in ("400", "401", "403", "409", "422") or (status, code) == (NONE, "bad-proof")
 
 
 def test_the_private_fields_are_the_code() -> None:
