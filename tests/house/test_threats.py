@@ -21,7 +21,7 @@ def rows() -> list[tuple[str, list[str]]]:
     return [(number, rest.split(" | ")) for number, rest in ROW.findall(PAGE)]
 
 
-def tests_of(file: str) -> Iterator[str]:
+def found_in(file: str) -> Iterator[str]:
     tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
     return (node.name for node in ast.walk(tree) if isinstance(node, Function) and node.name.startswith("test_"))
 
@@ -39,7 +39,7 @@ def test_each_is_shown_by_a_test_or_is_not_yet(number: str, cells: list[str]) ->
 @pytest.mark.parametrize(("file", "test"), sorted(set(TEST.findall(PAGE))))
 def test_every_test_it_names_is_there(file: str, test: str) -> None:
     assert (ROOT / "tests" / file).is_file(), file
-    assert test in set(tests_of(file))
+    assert test in set(found_in(file))
 
 
 @pytest.mark.parametrize(("file", "name"), sorted(set(MENTION.findall(PAGE))))
@@ -51,4 +51,4 @@ def test_every_place_it_names_is_there(file: str, name: str) -> None:
 def test_enough_is_found() -> None:
     assert len(set(TEST.findall(PAGE))) > 60
     assert len(set(MENTION.findall(PAGE))) > 40
-    assert "test_every_threat_and_fault_stands_there_once" in set(tests_of("house/test_threats.py"))
+    assert "test_every_threat_and_fault_stands_there_once" in set(found_in("house/test_threats.py"))

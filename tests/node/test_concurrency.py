@@ -44,7 +44,7 @@ def many_requests(world: World, mouth: Mouth, parcel: bytes, number: int) -> lis
     whole = opened(world, mouth, parcel)
     hearing = world.members[mouth.to].hearing
     assert hearing is not None
-    heard = hearing._unpacked(parcel).heard
+    heard = hearing._unpacked(parcel, world.clock.at).heard
     assert heard is not None
     return [_copy(world, mouth, whole, replace(heard.act, request=f"{n:032x}", act=f"{n:032d}", body=replace(
         heard.act.body, asked=PART, claim=PART, keep=PART))) for n in range(1, number + 1)]

@@ -193,15 +193,15 @@ def node_key_spends_what_is_left_of_a_true_mandate(world: World) -> str:
 # --- a new authority --------------------------------------------------------------------------------------------
 
 
-def newcomer(world: World, kind: str = "authority", instructs: tuple[str, ...] = ()) -> Participant:
+def newcomer(world: World, kind: str = "authority", instructs: tuple[str, ...] = (), at: str = "XX") -> Participant:
     """Who has keys and officers, and stands in no directory yet."""
     world.stores["NEW-XX"] = ""
-    world.members["NEW-XX"] = world._member("NEW-XX", kind, "XX", (), ("Eve", "Mal"), instructs)
+    world.members["NEW-XX"] = world._member("NEW-XX", kind, at, (), ("Eve", "Mal"), instructs)
     return world.members["NEW-XX"].participant
 
 
-def admitted(world: World, kind: str = "authority", instructs: tuple[str, ...] = ()) -> None:
-    world.publish("NEW-XX", newcomer(world, kind, instructs), world.members["NEW-XX"].keys)
+def admitted(world: World, kind: str = "authority", instructs: tuple[str, ...] = (), at: str = "XX") -> None:
+    world.publish("NEW-XX", newcomer(world, kind, instructs, at), world.members["NEW-XX"].keys)
     world.run(minutes=2)
 
 
@@ -242,6 +242,11 @@ def decided(world: World) -> dict[str, Any]:
 
 def newcomer_says_that_it_instructs_the_bank(world: World) -> str:
     admitted(world, instructs=("BANK-PT",))
+    return replace(OF_THE_NEW, to="BANK-PT", body=decided(world)).sent(world)
+
+
+def newcomer_at_home_instructs_the_bank(world: World) -> str:
+    admitted(world, instructs=("BANK-PT",), at="PT")
     return replace(OF_THE_NEW, to="BANK-PT", body=decided(world)).sent(world)
 
 
@@ -462,20 +467,15 @@ SCRIPTS: dict[Script, str] = {
     directory_of_one_keeper_with_a_new_authority: "unknown-key",
     directory_with_keepers_of_its_own: "unknown-key",
     directory_with_an_entry_its_participant_did_not_sign: "unknown-key",
-    newcomer_says_that_it_instructs_the_bank: "waits",
+    newcomer_says_that_it_instructs_the_bank: "not-entitled",
+    newcomer_at_home_instructs_the_bank: "waits",
     node_key_spends_what_is_left_of_a_true_mandate: "waits",
     clerks_decide_under_a_standing_mandate: "waits",
 }
 
 # What a holder falls for today. When one of these is mended, its row here makes the test fail.
-FELL_FOR: dict[Script, str] = {
-    newcomer_says_that_it_instructs_the_bank:
-        "R-91: a decided instruction of two officers is accepted though nobody called them back",
-    node_key_spends_what_is_left_of_a_true_mandate:
-        "R-15, R-17: under a true mandate a stolen node key asks alone, wherever its signers are known",
-    clerks_decide_under_a_standing_mandate:
-        "R-90: signatures whose role carries nothing make a decision of an instruction under a mandate",
-}
+FELL_FOR: dict[Script, str] = {node_key_spends_what_is_left_of_a_true_mandate:
+                               "R-15, R-17: under a true mandate a stolen node key asks alone, to its end and cap"}
 
 # One of each group, after which the same bureau asks truly. Where its officer went there is none to ask.
 THEN_TRUE = (session_at_the_holder_accepts_for_a_stranger, node_key_alone, newcomer_asks_for_the_first_time,

@@ -68,7 +68,7 @@ def status(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SendingAgain:
-    peer: Annotated[str, typer.Argument(metavar="[PEER]", help="Only what was for this peer.")] = ""
+    peer: Annotated[str, typer.Option(help="Only what was for this peer.")] = ""
     home: Home = ELSEWHERE
     as_json: AsJson = False
 

@@ -26,6 +26,7 @@ from arrp.core.events import (
 )
 from arrp.core.hold import Hold
 from arrp.core.holding import stop
+from arrp.core.people import check_called_back
 from arrp.core.policy import Rules
 from arrp.core.reading import find
 from arrp.core.request import Ask, Condition, Reason, Request
@@ -50,6 +51,7 @@ def decided(step: Step, request: Request, said: Decide, officers: tuple[str, ...
         refuse(step, request, said.reason or Reason.AGNT)
         end(step, step.case.request(request.id), said.reason or Reason.AGNT)
         return
+    check_called_back(step, request)
     if step.rules.me.kind != "authority" and step.rules.own_power() is None and not (said.basis and said.until):
         raise Refused("no adopted law here says how long: the decision names its basis and its end", rule="R-41",
                       code="no-end")

@@ -28,7 +28,10 @@ _MOST = 2**63  # what the store and the wire count with
 
 
 def hear(step: Step, heard: Heard) -> None:
-    """R-24: who may say it; then commands are applied or refused, facts always written down."""
+    """R-24: who may say it; then commands are applied or refused, facts always written down. From here on
+    only those signatures are there which their officer's role carries (R-90)."""
+    signed = counted(step.rules.participant(heard.sender), heard.officers, heard.kind)
+    heard = replace(heard, officers=signed)
     if heard.kind == "Request":
         _hear_request(step, heard)
         return
@@ -41,7 +44,7 @@ def hear(step: Step, heard: Heard) -> None:
     if side not in (request.side, None) or request.peer != heard.sender:
         raise Refused(f"{heard.sender} is not the {row.writer} side of {request.id}", rule="R-24", code="not-a-party")
     if row.command:
-        _check_command(step, heard, request)
+        _check_command(heard, request)
     check_assets(heard, request)
     if row.writer == "either":
         correcting.heard(step, heard, request)
@@ -55,11 +58,11 @@ def hear(step: Step, heard: Heard) -> None:
         _told(step, heard, request)
 
 
-def _check_command(step: Step, heard: Heard, request: Request) -> None:
+def _check_command(heard: Heard, request: Request) -> None:
     """R-22: an authority passes on by itself what its requester signed; everybody else signs."""
     passed_on = heard.kind in instructing.DOWN and request.relation == "instructs"
     needs = 0 if passed_on else KINDS[heard.kind].approvals
-    if len(counted(step.rules.participant(heard.sender), heard.officers, heard.kind)) < needs:
+    if len(heard.officers) < needs:
         raise Refused(f"{heard.kind} needs the signatures of {needs} officers whose role carries it", rule="R-22",
                       code="approvals")
     instructing.check_whose(heard, request)
@@ -81,7 +84,7 @@ def _early(step: Step, heard: Heard) -> None:
     """A withdrawal that came before its request: the request will find it withdrawn (R-27)."""
     if heard.kind != "Withdraw":
         raise Refused(f"request {heard.request} is not known here", rule="R-24", code="unknown-request")
-    if not counted(step.rules.participant(heard.sender), heard.officers, heard.kind):
+    if not heard.officers:
         raise Refused("Withdraw needs an officer's signature", rule="R-22", code="approvals")
     step.hear(heard)
     step.anomaly("early", f"{heard.kind} of {heard.request} came first", heard.request)
@@ -126,9 +129,10 @@ def _check_request(step: Step, heard: Heard, requester: Participant) -> None:
     check_amounts(body)
     if heard.request in step.case.requests:
         raise Refused(f"request {heard.request} is known already", rule="R-24", code="known-request")
-    if body.instructs and step.rules.me.id not in requester.instructs:
+    me = step.rules.me
+    if body.instructs and (me.id not in requester.instructs or me.country != requester.country):
         raise Refused(f"{requester.id} does not instruct {step.rules.me.id}", rule="R-54", code="not-entitled")
-    if len(counted(requester, heard.officers, "Request")) < KINDS["Request"].approvals:
+    if len(heard.officers) < KINDS["Request"].approvals:
         if heard.mandate is None:
             raise Refused("a request needs two officers' signatures or a mandate", rule="R-22", code="approvals")
         check_mandate(heard.mandate, replace(body, hops=0) if body.instructs else body,

@@ -15,8 +15,8 @@ from arrp.core.ending import confirm, end, raised_to, unblock
 from arrp.core.events import KINDS, Answered, HoldStated, Intent, Located, RequestJoined, Verb
 from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
-from arrp.core.people import call_strangers
-from arrp.core.policy import Tally
+from arrp.core.people import awaited, call_back, call_strangers
+from arrp.core.policy import Tally, strangers
 from arrp.core.reading import find, read_ledger
 from arrp.core.recovering import rebuild
 from arrp.core.request import Ask, Reason, Request
@@ -31,21 +31,39 @@ from arrp.core.stating import (
     terms_of,
     write_book,
 )
-from arrp.core.step import CoreAnswer, Joined, Step, digest
+from arrp.core.step import Command, CoreAnswer, Joined, Step, digest
 
 
 def receive(step: Step, request: Request, tally: Tally) -> None:
     """R-44: a request came in; ask the core which account and credit it is about, or stop the payment."""
     step.note("RequestReceived", Answered(request.terms), request.id)
-    body = request.body
-    if body.instructs and body.until is not None and len(set(request.by_officers)) >= KINDS["Request"].approvals:
-        step.tell("RequestAccepted", Answered(request.terms, basis=body.basis, until=body.until), request)
-        request = step.case.request(request.id)
-    if body.ask is Ask.STOP:
+    if _is_decided(request) and not strangers(step.rules.policy, step.rules.participant(request.peer), tally):
+        request = _accept(step, request)
+    if request.body.ask is Ask.STOP:
         wait_for_decision(step, request, tally)
         stop(step, request)
     else:
         find(step, request)
+
+
+def _is_decided(request: Request) -> bool:
+    """R-54: an instruction that carries the decision of the authority whose power it is."""
+    signed = len(request.by_officers) >= KINDS["Request"].approvals
+    return request.relation == "instructs" and request.body.until is not None and signed
+
+
+def _accept(step: Step, request: Request) -> Request:
+    body = request.body
+    step.tell("RequestAccepted", Answered(request.terms, basis=body.basis, until=body.until), request)
+    return step.case.request(request.id)
+
+
+def called_back(step: Step, command: Command) -> None:
+    """R-91: what its authority had decided is done once its officers were spoken to."""
+    call_back(step, command)
+    request = step.case.request(command.request or "")
+    if _is_decided(request) and request.is_undecided and not awaited(step, request):
+        find(step, _accept(step, request))
 
 
 def wait_for_decision(step: Step, request: Request, tally: Tally) -> None:

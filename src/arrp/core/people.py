@@ -19,10 +19,15 @@ def call_strangers(step: Step, request: Request, tally: Tally) -> None:
                       f"first contact with {officer} of {request.peer}")
 
 
+def awaited(step: Step, request: Request) -> list[str]:
+    """The officers behind a request who are still to be called back."""
+    asked = {what for what in step.case.escalated if what.startswith(f"call-back {request.id} ")}
+    return sorted(what.split(" ", 2)[2] for what in asked - step.case.called_back)
+
+
 def check_called_back(step: Step, request: Request) -> None:
     """R-91: nothing is accepted from somebody nobody has spoken to. Raises Refused."""
-    awaited = {what for what in step.case.escalated if what.startswith(f"call-back {request.id} ")}
-    if left := sorted(what.split(" ", 2)[2] for what in awaited - step.case.called_back):
+    if left := awaited(step, request):
         raise Refused(f"first contact with {', '.join(left)} of {request.peer}: call back on a number of the "
                       "directory, then record it with call-back", rule="R-91", code="first-contact")
 

@@ -104,7 +104,7 @@ COMMANDS: dict[str, deciding.Rule] = {
     "decide": (instructing.decide, Decide),
     "sent-by-hand": (on_paper.sent, SentByHand),
     "answered-by-hand": (on_paper.answered, AnsweredByHand),
-    "call-back": (people.call_back, CalledBack),
+    "call-back": (holding.called_back, CalledBack),
     "hand-over": (people.hand_over, HandedOver),
     "restrict": (people.restrict, Restricted),
     "correct": (correcting.correct, Corrected),

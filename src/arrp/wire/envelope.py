@@ -172,10 +172,11 @@ class Unacceptable(Refused):
     """Truly said by its sender, and wrong: to be answered by a signed refusal that fills the number
     (R-24). Every other error of `unpack` may be somebody else's doing, so it takes no number."""
 
-    def __init__(self, cause: ArrpError, head: Head, kid: str) -> None:
+    def __init__(self, cause: ArrpError, signed: tuple[Head, str], act_bytes: bytes, salt: bytes) -> None:
         super().__init__(str(cause), code=cause.code)
-        self.head = head
-        self.kid = kid
+        self.head, self.kid = signed
+        self.act_bytes = act_bytes
+        self.salt = salt
 
 
 # --- keys, hashes, approvals ----------------------------------------------------------------------
@@ -421,7 +422,7 @@ def unpack(data: bytes, reader: Reader) -> Unpacked | Receipt | StateExchange:
     try:
         act = _act_under(head, act_bytes, reader)
     except ArrpError as error:
-        raise Unacceptable(error, head, kid) from error
+        raise Unacceptable(error, (head, kid), act_bytes, salt) from error
     return Unpacked(head, sealed.head, kid, act, act_bytes, salt, attached)
 
 
