@@ -9,12 +9,12 @@ import pytest
 
 from arrp.core.errors import Malformed, NotFound, Refused
 from arrp.core.events import Erased, GiveMore, Resolved, Withdraw
-from arrp.core.messages import DocumentAsk
+from arrp.core.messages import DOCUMENT_BYTES_MAX, PAGE_BYTES, DocumentAsk
 from arrp.core.request import Document
 from arrp.node.documents import Documents
 from arrp.node.files import Files
 from arrp.node.store import documents
-from arrp.wire.document import DOCUMENT_BYTES_MAX, PAGE_BYTES, open_page
+from arrp.wire.document import open_page
 from arrp.wire.envelope import VERSION, sign
 from tests.node.life import LIFE, live, the_loss
 from tests.node.world import PT, World, payment

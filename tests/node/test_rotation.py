@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from arrp.core.errors import Conflict, Refused
-from arrp.core.messages import Outcome
+from arrp.core.messages import Checkpoint, Outcome
 from arrp.core.policy import Participant
 from arrp.core.wishes import Keep, Withdraw
 from arrp.node.desk import Desk
@@ -23,6 +23,7 @@ from arrp.node.signed_by import signed_by
 from arrp.node.store.engine import Store
 from arrp.node.verify import verify
 from arrp.wire.directory import Wanted, next_edition
+from arrp.wire.envelope import verify as verify_jws
 from tests.node.keeping import VALID, published
 from tests.node.life import LIFE, is_at_rest, live, rest, view
 from tests.node.mouth import ASKED, asked_on_paper_only
@@ -132,6 +133,29 @@ def test_r36_unreceipted_heads_are_signed_again(world: World) -> None:
     assert signed_by(world.stores["NCB-PT"], world.members["NCB-ES"].participant.signing[0].id) == ()
 
 
+def test_r36_what_was_sealed_for_the_key_before_is_opened_in_its_overlap_and_not_later(world: World) -> None:
+    mouth, parcel = asked_on_paper_only(world)
+    mouth.deliver(parcel)
+    rotated(world, "VASP-LT", world.clock.at, world.clock.at + MINUTE)
+    keep, withdraw = (mouth.parcel(kind, body, by=("Ana",)) for kind, body in (
+        ("Keep", Keep(ASKED, False)), ("Withdraw", Withdraw("enough"))))
+    after(world, "VASP-LT", timedelta(days=7))
+    assert world.service("VASP-LT").node.keys.signing_id == world_key(world, "VASP-LT")
+    mouth.deliver(keep)
+    after(world, "VASP-LT", MINUTE)
+    with pytest.raises(Refused, match="sealed to another key") as caught:
+        mouth.deliver(withdraw)
+    assert caught.value.code == "unsealable"
+
+
+def after(world: World, id: str, wait: timedelta) -> None:
+    """Later, and the node has looked at its home."""
+    world.clock.at += wait
+    worker = world.members[id].worker
+    assert worker is not None
+    worker.once()
+
+
 def test_r24_what_is_known_is_answered_whatever_became_of_the_key(world: World) -> None:
     mouth, parcel = asked_on_paper_only(world)
     first = mouth.deliver(parcel)
@@ -156,10 +180,7 @@ def steal(world: World, kid: str, since: datetime) -> None:
     speaking = member.keys
     world.publish("NCB-ES", entry, keys, reissued=True)
     member.keys = speaking  # whoever stole it goes on with it
-    world.clock.at += MINUTE
-    worker = world.members["VASP-LT"].worker
-    assert worker is not None
-    worker.once()
+    after(world, "VASP-LT", MINUTE)
 
 
 def test_r37_t15_a_revoked_key_is_refused_within_a_minute_and_its_window_is_listed(world: World) -> None:
@@ -279,3 +300,19 @@ def test_r34_what_a_version_changed_is_announced_to_officers(world: World) -> No
     told = Desk(world.service("BANK-PT")).directory()
     assert (told["version"], told["stale"]) == (2, False)
     assert fresh.signing_id in str(told["changes"])
+
+
+def test_r37_what_receipts_vouch_with_is_signed_by_the_key_in_use(world: World) -> None:
+    """After a theft too: else no peer would keep our checkpoints any more."""
+    mouth, parcel = asked_on_paper_only(world)
+    mouth.deliver(parcel)
+    world.settle()
+    member = world.members["VASP-LT"]
+    kid, now, fresh = member.keys.signing_id, world.clock.at, keys_named("vasp after the theft")
+    entry = revoked(member.participant, kid, now, now)
+    entry = replace(entry, signing=(*entry.signing, fresh_keys(fresh, now)[0]))
+    world.publish("VASP-LT", entry, replace(member.keys, other_signing=(fresh.signing,)), reissued=True)
+    after(world, "VASP-LT", MINUTE)
+    service = world.service("VASP-LT")
+    assert service.vouched is not None
+    assert verify_jws(Checkpoint, service.vouched, service.key_now).origin == "VASP-LT"

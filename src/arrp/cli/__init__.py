@@ -18,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 
 import arrp
 from arrp.cli.speaking import say, show
-from arrp.core.errors import ArrpError, NotFound
+from arrp.core.errors import ArrpError, Malformed, NotFound
 
 # The words of a command -> where it is. Its help is the docstring there.
 COMMANDS = {
@@ -121,6 +121,14 @@ GROUPS = {
 }
 
 
+# What the system says of a name that was given: there is no such file, or it cannot be one.
+_EXIT_CODES = {
+    errno.ENOENT: NotFound.exit_code,
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM),
+                    Malformed.exit_code),
+}
+
+
 class Words(TyperGroup):
     """The commands that begin with `under`; at the root also the one place where an error becomes an exit code."""
 
@@ -153,8 +161,7 @@ class Words(TyperGroup):
             if error.errno == errno.EPIPE:
                 raise
             say(f"{error.filename or 'the system'}: {error.strerror or error}")
-            missing = isinstance(error, FileNotFoundError)
-            raise typer.Exit(NotFound.exit_code if missing else ArrpError.exit_code) from None
+            raise typer.Exit(_EXIT_CODES.get(error.errno or 0, ArrpError.exit_code)) from None
 
 
 app = typer.Typer(cls=Words, name="arrp", add_completion=False, no_args_is_help=True, rich_markup_mode=None)

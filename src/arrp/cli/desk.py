@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Protocol
+from urllib.parse import quote
 
 import httpx2
 import typer
 
 from arrp.cli.passphrase import ask_passphrase
 from arrp.cli.speaking import say, show, show_json
-from arrp.core.errors import ArrpError, Corrupt, NeedsApproval, Unreachable
+from arrp.core.errors import ArrpError, Corrupt, Malformed, NeedsApproval, NotFound, Unreachable
 from arrp.core.messages import Approval
 from arrp.node.clock import Clock
 from arrp.node.config import home_from_environment
@@ -45,6 +46,8 @@ class Desk:
 
     def __init__(self, home: Path, officer: str = "") -> None:
         home = home_from_environment() if home == ELSEWHERE else home
+        if not (officer.isascii() and officer.isprintable()):
+            raise Malformed(f"{officer[:64]!r} is no officer's id: letters, digits, dots, dashes and underscores")
         self.socket = home.absolute() / "node.sock"
         transport = httpx2.HTTPTransport(uds=str(self.socket))
         # One connection for each question: a desk that is left behind keeps no socket open.
@@ -78,7 +81,9 @@ class Desk:
 
     def _asked(self, method: str, path: str, **given: Any) -> httpx2.Response:
         try:
-            return self._client.request(method, path, **given)
+            return self._client.request(method, _quoted(path), **given)
+        except UnicodeError:
+            raise Malformed("what was typed holds bytes that are no text: nothing was sent") from None
         except httpx2.HTTPError as error:
             raise Unreachable(
                 f"no node answers on {self.socket} ({error}): start it with arrp node serve, or say --home"
@@ -107,6 +112,14 @@ class Desk:
             raise Corrupt(f"the node shows other bytes than it wants signed for {act}: sign nothing, ask the operator")
         approval = approve(key.signing, officer, key.key_id, found)
         return self.post("/approvals", {"id": Clock().new_id(), "act": act, "approval": _tree(approval)})
+
+
+def _quoted(path: str) -> str:
+    """The way to a page: what was typed as an id stays one step of it. Raises NotFound for what leads elsewhere."""
+    steps = path.split("/")
+    if {".", ".."} & set(steps):
+        raise NotFound(f"nothing on a node is called {path!r}")
+    return "/".join(quote(step, safe="") for step in steps)
 
 
 def _tree(approval: Approval) -> Any:

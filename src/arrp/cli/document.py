@@ -11,9 +11,9 @@ import typer
 from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home
 from arrp.cli.speaking import show, show_json, show_table
+from arrp.core.messages import DOCUMENT_BYTES_MAX
 from arrp.core.request import Document
 from arrp.node.files import read_file, write_new
-from arrp.wire.document import DOCUMENT_BYTES_MAX
 
 DocumentFile = Annotated[Path, typer.Option(help="The file of the document; those whom the act is told fetch it.")]
 MaybeDocument = Annotated[Path | None, typer.Option(help="The file of the document, where one is needed.")]

@@ -13,10 +13,13 @@ from typing import Any
 
 import typer
 
+LINE_MAX = 900  # characters: what stands in a file may be repeated in what is said about it
+
 
 def say(text: str) -> None:
-    """One line of talk."""
-    typer.echo(plain(text), err=True)
+    """One line of talk: of what is very long, how it begins and how it ends."""
+    line = plain(text)
+    typer.echo(line if len(line) <= LINE_MAX else f"{line[:LINE_MAX - 300]} … {line[-250:]}", err=True)
 
 
 def show(text: str) -> None:

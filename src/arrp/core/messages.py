@@ -179,6 +179,10 @@ class StateExchange:
     conversations: tuple[ConversationState, ...]
 
 
+PAGE_BYTES = 512 * 1024  # of a document in one answer
+DOCUMENT_BYTES_MAX = 20 * 1000 * 1000
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentAsk:
     """One page of a document, from byte `offset` on, asked of who named it in conversation `request` (R-58)."""

@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 import arrp
 from arrp.connectors import Connector
 from arrp.core.errors import Forbidden, Malformed, NotFound
+from arrp.core.messages import DOCUMENT_BYTES_MAX
 from arrp.node.access import Access
 from arrp.node.callers import Caller, Identify, Keys
 from arrp.node.desk import BODIES, ID_MAX, Desk, Signature
@@ -26,7 +27,6 @@ from arrp.node.papers import Papers
 from arrp.node.service import Service
 from arrp.node.tasks import Number, Tasks
 from arrp.wire.codec import parse_json
-from arrp.wire.document import DOCUMENT_BYTES_MAX
 from arrp.wire.json_text import INTEGER_MAX
 from arrp.wire.schema import schema_of
 

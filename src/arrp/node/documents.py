@@ -13,13 +13,13 @@ from http import HTTPStatus
 from typing import Any
 
 from arrp.core.errors import ArrpError, NotFound, Refused, Unreachable
-from arrp.core.messages import DocumentAsk
+from arrp.core.messages import PAGE_BYTES, DocumentAsk
 from arrp.node.delivery import Transport
 from arrp.node.files import Files
 from arrp.node.service import Node, Service
 from arrp.node.store import documents, talk
 from arrp.node.store.documents import Needed
-from arrp.wire.document import PAGE_BYTES, open_page, seal_page
+from arrp.wire.document import open_page, seal_page
 from arrp.wire.envelope import VERSION, sign, verify
 
 log = logging.getLogger("arrp.documents")

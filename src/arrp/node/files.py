@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound
-from arrp.wire.document import DOCUMENT_BYTES_MAX, PAGE_BYTES
+from arrp.core.messages import DOCUMENT_BYTES_MAX, PAGE_BYTES
 
 BYTES_MAX = 64 << 20
 
@@ -92,7 +93,8 @@ def _named(path: Path) -> Iterator[None]:
     except (IsADirectoryError, NotADirectoryError, PermissionError, ValueError) as why:
         raise Malformed(f"{path} cannot be used as a file: {getattr(why, 'strerror', None) or why}") from None
     except OSError as why:
-        raise ArrpError(f"{path}: {why.strerror}") from None
+        kind = Malformed if why.errno in (errno.ENAMETOOLONG, errno.ELOOP) else ArrpError
+        raise kind(f"{path}: {why.strerror}") from None
 
 
 # --- documents ---------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from arrp.wire.envelope import verify as verify_jws
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACED_WITHIN = timedelta(minutes=1)
-_ERASABLE = ("closed", "joined")
+_ERASABLE = ("closed", "joined", "erased")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from arrp.core.errors import ArrpError
 from arrp.core.events import Verb
 from arrp.core.messages import Checkpoint
 from arrp.node.delivery import LEASE, Delivery
@@ -27,7 +28,7 @@ from arrp.node.recovery import ASK_EVERY, Recovery
 from arrp.node.service import Node, Service, retrying
 from arrp.node.store import audit, cases, documents, recovering, talk, work
 from arrp.node.store.documents import Needed
-from arrp.wire.envelope import sign
+from arrp.wire.envelope import sign, verify
 
 log = logging.getLogger("arrp.worker")
 
@@ -190,8 +191,19 @@ class Worker:
         """Each minute: is there a newer directory, does another key begin, has the directory ended (R-34)?"""
         now = self.node.clock.now()
         if self._looked_at is None or now - self._looked_at >= LOOK_EVERY:
-            self._looked_at = now
-            self.service.renew()
+            self._looked_at, before = now, self.node.keys.signing_id
+            try:
+                self.service.renew()
+            except ArrpError as error:
+                log.error("what lies in the home does not count, and the node goes on as it is: %s", error)
+            if self.node.keys.signing_id != before:
+                self._vouch_again()
+
+    def _vouch_again(self) -> None:
+        """Our newest checkpoint under the new key: nobody keeps one under a key that was revoked."""
+        if self.service.vouched is not None:
+            shown = verify(Checkpoint, self.service.vouched, self.node.directory.key_of)
+            self.service.vouched = sign(shown, self.node.keys.signing, self.node.keys.signing_id)
 
     # --- the tree --------------------------------------------------------------------------------------
 

@@ -17,8 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from arrp.core.request import Document
 from arrp.wire.envelope import seal_bytes, unseal_bytes
 
-PAGE_BYTES = 512 * 1024
-DOCUMENT_BYTES_MAX = 20 * 1000 * 1000
 _TAG = b"arrp document v1\0"
 
 

@@ -175,8 +175,7 @@ class Unacceptable(Refused):
     def __init__(self, cause: ArrpError, signed: tuple[Head, str], act_bytes: bytes, salt: bytes) -> None:
         super().__init__(str(cause), code=cause.code)
         self.head, self.kid = signed
-        self.act_bytes = act_bytes
-        self.salt = salt
+        self.act_bytes, self.salt = act_bytes, salt
 
 
 # --- keys, hashes, approvals ----------------------------------------------------------------------
