@@ -15,8 +15,10 @@ from arrp.core.answers import Cannot, Found, Held, Landed, Released, Stopped, Wh
 from arrp.core.case import apply, fold
 from arrp.core.coins import Coins
 from arrp.core.commitment import commit
+from arrp.core.ending import due
 from arrp.core.errors import ArrpError
 from arrp.core.events import KINDS, Event, Intent, Verb
+from arrp.core.policy import Rules
 from arrp.core.protocol import next_due, step
 from arrp.core.request import Asked, Request
 from arrp.core.step import Command, Heard, Receipted, Tick, digest
@@ -344,7 +346,7 @@ class Driven(World):
         for ref in {block.ref for book in books for block in book.blocks}:
             said = sum(book.block(ref).amount for book in books)
             if ref in node.core.until and self.now >= node.core.until[ref]:
-                if refused:
+                if refused or asks_again(case, ref, node.rules):
                     continue
                 raise Broken(f"I6 the core let {ref} go by itself, the node still has {said}")
             if said != node.core.blocks[ref][1]:
@@ -359,3 +361,11 @@ class Driven(World):
         kept = sum(request.body.rate.claim_of(part.minor) for request, part in parts)
         if kept > loss.minor:
             raise Broken(f"I1 {kept} is confirmed for a loss of {loss}")
+
+
+def asks_again(case: Any, ref: str, rules: Rules) -> bool:
+    """Whether the core refused to let go of that block: an operator was called, and the core is asked again in a
+    while (R-47). By then it may have let go by itself."""
+    over = (case.requests[book.request] for book in case.books.values() if book.block(ref).amount)
+    return any(request.hold.amount > request.hold.wanted and f"release {request.id}" in case.escalated
+               and due(case, request, rules) is not None for request in over)
