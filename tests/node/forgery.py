@@ -42,6 +42,7 @@ class Forgery:
     approvals: tuple[Approval, ...] | None = None  # instead of those of `by`
     spoil: Callable[[bytes], bytes] = bytes
     head: dict[str, Any] = field(default_factory=dict)
+    request: str = FORGED
 
     def loss(self, world: World) -> Attached:
         said = LossAct("F1", self.sender, amount(WHOLE), ("c" * 64,), "d" * 64)
@@ -75,7 +76,7 @@ class Forgery:
     def parcel(self, world: World, attached: tuple[Attached, ...] | None = None) -> bytes:
         """`attached`: loss and mandate to send instead of its own."""
         loss, *others = attached or (self.loss(world), *([self.mandate(world)] if self.mandate_by else []))
-        mouth = Mouth(world, self.sender, self.to, FORGED, said=1, ids=700)
+        mouth = Mouth(world, self.sender, self.to, self.request, said=1, ids=700 + 10 * int(self.request[-1], 16))
         asked = self.asked(loss, others[0] if others else None)
         act = mouth.act("Request", asked, not_after=world.clock.at + self.lasts)
         data = act_bytes(act)
