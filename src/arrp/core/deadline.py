@@ -1,14 +1,19 @@
 """Legal bases and the clocks that follow from them (R-40). Durations are values of `rules` (the law is data).
 
-Hours are UTC arithmetic: adding 24 hours to a local time is wrong twice a year.
+Hours are UTC arithmetic: adding 24 hours to a local time is wrong twice a year. Days and months end with the last
+local day; the day of the act is not counted (Regulation (EEC, Euratom) 1182/71, article 3).
 """
 
 from __future__ import annotations
 
+from calendar import monthrange
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 
+from arrp.core.calendar import DAY, Calendar
 from arrp.core.errors import Refused
+from arrp.core.term import UNTIL_ORDER, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +74,78 @@ def earliest(*instants: datetime | None) -> datetime | None:
     """The first of the clocks that run, None when none does."""
     running = [instant for instant in instants if instant is not None]
     return min(running) if running else None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A computed end, exclusive, and how it was found: in one sentence, with the versions of calendar and zone."""
+
+    until: datetime
+    until_local: datetime  # with its offset there
+    reason: str
+    calendar: str
+    zone: str
+
+
+# How a law counts where it counts otherwise than most.
+FIRST_DAY, SATURDAYS = "first day counts", "saturdays count"
+
+
+def deadline(term: Term, at: datetime, calendar: Calendar, counting: Collection[str] = ()) -> Deadline:
+    """When a term that began with an act at `at` ends, in the place of that calendar. `counting`: FIRST_DAY where the
+    day of the act is the first (POCA 2002 s. 335), SATURDAYS where they are working days (jours ouvrables).
+    Raises Refused for an instant without a zone, for `until order`, and beyond what calendar and zone know."""
+    zone = calendar.zone
+    if at.utcoffset() is None:
+        raise Refused("an instant without a time zone has no deadline: say which zone", rule="R-40")
+    if term.unit == UNTIL_ORDER:
+        raise Refused("what lasts until an order has no end to compute: it is reviewed on its date", rule="R-40")
+    if term.unit == "hours":
+        until = hours_after(at, term.count)
+        reason = f"{term} after the act, counted in UTC"
+    else:
+        act = zone.local(at).date()
+        counted = FIRST_DAY in counting
+        last, skipped = _last_day(term, act - DAY if counted else act, calendar, SATURDAYS in counting)
+        until = zone.end_of(last)
+        first = "is the first" if counted else "is not counted"
+        reason = f"{term} in {calendar.id}; {_named(act)}, the day of the act, {first}{_left_out(skipped)}"
+        reason += f"; {_named(last)} is the last, to its end in {zone.name}"
+    local = (until + zone.offset_at(until)).replace(tzinfo=timezone(zone.offset_at(until)))
+    return Deadline(until, local, reason, calendar.version, zone.version)
+
+
+def _last_day(term: Term, before: date, calendar: Calendar, saturdays: bool) -> tuple[date, list[tuple[date, str]]]:
+    """The last local day of a term that begins after the day `before`, and the days on the way that did not count."""
+    if term.unit == "months":
+        return _months_after(term.count, before, calendar), []
+    day, left, skipped = before, term.count, list[tuple[date, str]]()
+    while left:
+        day += DAY
+        counts = calendar.is_working(day, saturdays) if term.unit == "working days" else calendar.zone.has(day)
+        left -= counts
+        if not counts:
+            skipped.append((day, calendar.off.get(day, "there was no such day")))
+    return day, skipped
+
+
+def _months_after(months: int, act: date, calendar: Calendar) -> date:
+    """The day with the same number; the last of that month where it has none (1182/71, article 3(2)(c))."""
+    year, month = divmod(act.year * 12 + act.month - 1 + months, 12)
+    day = date(year, month + 1, min(act.day, monthrange(year, month + 1)[1]))
+    while not calendar.zone.has(day):
+        day += DAY
+    return day
+
+
+def _named(day: date) -> str:
+    return f"{day:%a %Y-%m-%d}"
+
+
+def _left_out(skipped: list[tuple[date, str]]) -> str:
+    """Days that did not count, shortly: the first few, and how many more."""
+    if not skipped:
+        return ""
+    named = ", ".join(f"{_named(day)} ({why})" for day, why in skipped[:6])
+    more = f" and {len(skipped) - 6} more" if len(skipped) > 6 else ""
+    return f"; not counted: {named}{more}"

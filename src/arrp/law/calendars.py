@@ -1,0 +1,114 @@
+"""Zones and working days as values of core/calendar.py, from the data of two well-kept packages: tzdata and holidays.
+
+Which version they have is part of every value, so that a computed end can be computed again. An operator's own days
+(announced late, bank holidays) are said in rules.toml and given here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from arrp.core.calendar import DAY, Calendar, Zone
+from arrp.core.errors import Malformed, NotFound
+
+_STEP = timedelta(days=1)  # no zone ever went there and back in so short a time
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_IANA = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*")
+YEAR_MAX = 2100
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDays:
+    """What an operator says beyond the published calendar: days off, with why, and days on which people do work."""
+
+    off: Mapping[date, str] = field(default_factory=dict)
+    working: frozenset[date] = frozenset()
+
+
+def zone(name: str, first: datetime, last: datetime) -> Zone:
+    """The offsets of an IANA zone from `first` to `last`. Raises NotFound."""
+    found = _zone_info(name)
+    return Zone(name, f"tzdata {version('tzdata')}", tuple(_changes(found, first, last)), last)
+
+
+def _zone_info(name: str) -> ZoneInfo:
+    """From the package alone, so that the version is what it says, whatever this machine has."""
+    place = files("tzdata.zoneinfo").joinpath(*name.split("/"))
+    if not _IANA.fullmatch(name) or not place.is_file():
+        raise NotFound(f"there is no time zone {name[:60]!r}: it is an IANA name, such as Europe/Lisbon")
+    with place.open("rb") as data:
+        return ZoneInfo.from_file(data, name)
+
+
+def _changes(zone: ZoneInfo, first: datetime, last: datetime) -> Iterator[tuple[datetime, timedelta]]:
+    at, offset = first, _offset(zone, first)
+    yield at, offset
+    while at < last:
+        ahead = at + _STEP
+        if _offset(zone, ahead) != offset:
+            at = _change_between(zone, at, ahead)
+            offset = _offset(zone, at)
+            yield at, offset
+        else:
+            at = ahead
+
+
+def _change_between(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The first second with another offset, found by halving."""
+    offset = _offset(zone, before)
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) // timedelta(seconds=2) * timedelta(seconds=1)
+        before, after = (middle, after) if _offset(zone, middle) == offset else (before, middle)
+    return after
+
+
+def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
+    offset = at.astimezone(zone).utcoffset()
+    assert offset is not None
+    return offset
+
+
+def calendar(code: str, zone: Zone, first: date, last: date, own: OwnDays | None = None) -> Calendar:
+    """The days off in a place, weekends among them: `PT`, `DE-BY`, or a market such as `XECB`. Raises NotFound."""
+    own = own or OwnDays()
+    known = _published(code, range(first.year, last.year + 1))
+    off = {day: known.get(day) or _WEEKDAYS[day.weekday()]
+           for day in _days(first, last) if not known.is_working_day(day)}
+    off = {day: why for day, why in {**off, **own.off}.items() if first <= day <= last and day not in own.working}
+    mine = len(own.off) + len(own.working)
+    named = f"holidays {version('holidays')}" + (f" and {mine} own days" if mine else "")
+    return Calendar(code, named, zone, off, first, last)
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + DAY * number for number in range((last - first).days + 1))
+
+
+def _published(code: str, years: Iterable[int]) -> holidays.HolidayBase:
+    country, _, part = code.partition("-")
+    if not code:
+        return holidays.HolidayBase(years=years)
+    try:
+        if country in holidays.list_supported_financial():
+            return holidays.financial_holidays(country, years=years)
+        return holidays.country_holidays(country, subdiv=part or None, years=years)
+    except NotImplementedError:
+        raise NotFound(f"nobody keeps a calendar of {code[:20]!r} here: name another, or say its days in rules.toml"
+                       ) from None
+
+
+def around(code: str, zone_name: str, at: datetime, years: int = 2, own: OwnDays | None = None) -> Calendar:
+    """A calendar and zone that reach a year back and `years` ahead of an instant. Raises NotFound, Malformed."""
+    if not 1970 <= at.year <= YEAR_MAX - years:
+        raise Malformed(f"{at.year} is a year this clock knows nothing about: from 1970 to {YEAR_MAX - years}")
+    begin = at.astimezone(UTC) - timedelta(days=370)
+    end = at.astimezone(UTC) + timedelta(days=366 * years + 10)
+    return calendar(code, zone(zone_name, begin, end), (begin + DAY * 2).date(), (end - DAY * 2).date(), own)
