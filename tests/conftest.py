@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
-from itertools import count
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.databases import Databases, Files, engines_kept, forget
 from tests.postgres import Server, running
 
 # No deadline: how long an example takes says how busy the machine is, not whether the code is right.
@@ -41,26 +41,49 @@ def engine_name(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: Server) -> Databases:
+    """Empty databases of this worker's server."""
+    return Databases(postgres)
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Empty SQLite stores, always in the same places."""
+    return Files(tmp_path_factory.mktemp("stores"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engines() -> Iterator[None]:
+    """One engine for each place: what was compiled for one test is there for the next."""
+    with engines_kept():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_old_is_looked_through() -> None:
+    """Modules stay: whoever collects what a test left behind need not walk through them each time."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
-def new_store(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
-    """Call it for the URL of one more empty database: a test about two nodes calls it twice."""
-    numbers = count(1)
-    if engine_name == "sqlite":
-        yield lambda: f"sqlite:///{tmp_path / f'store{next(numbers)}.db'}"
-        return
-    server: Server = request.getfixturevalue("postgres")
-    made: list[str] = []
+def new_store(engine_name: str, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+    """Call it for the URL of one more empty store: a test about two nodes calls it twice."""
+    stores: Files | Databases = request.getfixturevalue("files" if engine_name == "sqlite" else "databases")
+    taken: list[str] = []
 
-    def create() -> str:
-        made.append(f"store{next(numbers)}")
-        return server.create(made[-1])
+    def take() -> str:
+        taken.append(stores.take())
+        return taken[-1]
 
-    yield create
-    for name in made:
-        server.drop(name)
+    yield take
+    for url in taken:
+        forget(url)
+        stores.give_back(url)
 
 
 @pytest.fixture
 def store_url(new_store: Callable[[], str]) -> str:
-    """The URL of one fresh, empty database; the test runs once on SQLite and once on PostgreSQL."""
+    """The URL of one empty store; the test runs once on SQLite and once on PostgreSQL."""
     return new_store()

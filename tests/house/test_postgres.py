@@ -11,9 +11,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
+from arrp.node.store.tables import meta, schema
 from tests.postgres import Server, running, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,12 +155,21 @@ def test_a_session_that_is_killed_takes_its_server_along() -> None:
     assert not Path(home).exists()
 
 
+def rows(engine: Engine) -> int:
+    """In all tables together. Every store is migrated; nothing is in it."""
+    with engine.connect() as connection:
+        return sum(len(connection.execute(select(table)).all()) for table in schema.sorted_tables)
+
+
+def put_something_in(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(meta).values(name="left", value="behind"))
+
+
 def test_each_store_is_empty_and_apart(new_store: Callable[[], str]) -> None:
     first, second = create_engine(new_store()), create_engine(new_store())
-    with first.begin() as connection:
-        connection.execute(text("CREATE TABLE holds (id INTEGER PRIMARY KEY)"))
-    assert inspect(first).get_table_names() == ["holds"]
-    assert inspect(second).get_table_names() == []
+    put_something_in(first)
+    assert (rows(first), rows(second)) == (1, 0)
     first.dispose()
     second.dispose()
 
@@ -167,7 +177,15 @@ def test_each_store_is_empty_and_apart(new_store: Callable[[], str]) -> None:
 @pytest.mark.parametrize("turn", ["first", "second"])
 def test_no_test_sees_the_store_of_the_one_before(store_url: str, turn: str) -> None:
     engine = create_engine(store_url)
-    assert inspect(engine).get_table_names() == [], turn
+    assert rows(engine) == 0, turn
+    put_something_in(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_a_store_that_a_test_built_upon_is_thrown_away(store_url: str, turn: str) -> None:
+    engine = create_engine(store_url)
+    assert "holds" not in inspect(engine).get_table_names(), turn
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE holds (id INTEGER PRIMARY KEY)"))
     engine.dispose()

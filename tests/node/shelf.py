@@ -8,22 +8,19 @@ database made from a template costs a hundred times as much.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 from sqlalchemy import make_url
 
-from arrp.node.store import engine as engines
 from arrp.node.store.engine import Store
 from arrp.node.store.tables import schema
+from tests.databases import SERIALS
 from tests.node.world import World
 
 _TABLES = [table.name for table in schema.sorted_tables]
-_SERIALS = ("events_id_seq", "outbox_id_seq")
 _VACUUM_EVERY = 25  # restores; what was deleted slows everybody down until it is swept
 
 
@@ -32,17 +29,6 @@ class Saved:
     name: str
     at: datetime
     count: int
-
-
-@contextmanager
-def engines_kept() -> Iterator[None]:
-    """A store that is opened again has a new pool, but not a new engine with nothing compiled yet."""
-    sqlite, postgresql = engines._sqlite, engines._postgresql
-    engines._sqlite, engines._postgresql = cache(sqlite), cache(postgresql)
-    try:
-        yield
-    finally:
-        engines._sqlite, engines._postgresql = sqlite, postgresql
 
 
 class Shelf:
@@ -159,7 +145,7 @@ def _copy_files(origin: Path, target: Path) -> None:
 def _save_rows(store: Store, name: str) -> None:
     copied = [f'CREATE TABLE "{name}"."{table}" AS TABLE public."{table}"' for table in _TABLES]
     counted = [f'CREATE TABLE "{name}".{serial} AS SELECT last_value, is_called FROM public.{serial}'
-               for serial in _SERIALS]  # fmt: skip
+               for serial in SERIALS]  # fmt: skip
     _run(store, [f'DROP SCHEMA IF EXISTS "{name}" CASCADE', f'CREATE SCHEMA "{name}"', *copied, *counted])
 
 
@@ -167,7 +153,7 @@ def _restore_rows(store: Store, name: str, *, sweep: bool) -> None:
     copied = [f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM "{name}"."{table}"'
               for table in _TABLES]  # fmt: skip
     counted = [f"SELECT setval('public.{serial}', last_value, is_called) FROM \"{name}\".{serial}"
-               for serial in _SERIALS]  # fmt: skip
+               for serial in SERIALS]  # fmt: skip
     _run(store, ["SET LOCAL session_replication_role = replica", *copied, *counted])  # foreign keys come right again
     if sweep:
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

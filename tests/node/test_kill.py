@@ -5,7 +5,6 @@ Here a sample of the points, on both engines; `make kills` takes each of them (N
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,18 +13,12 @@ from sqlalchemy import text
 from arrp.node.store.tables import schema
 from tests.node.chapters import SAMPLE, Death, deaths, died, undisturbed
 from tests.node.life import LIFE, NODES, live
-from tests.node.shelf import Shelf, engines_kept
+from tests.node.shelf import Shelf
 from tests.node.world import World
 
 # A process that dies closes nothing; here its connections are only left behind, and Python says so.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning",
                                         "ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def world(world: World) -> Iterator[World]:
-    with engines_kept():
-        yield world
 
 
 @pytest.fixture

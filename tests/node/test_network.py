@@ -45,7 +45,7 @@ from tests.node.fates import (
     pass_time,
 )
 from tests.node.life import LIFE, Step, about, live, rest, say, the_loss, view, wish
-from tests.node.shelf import Saved, Shelf, engines_kept
+from tests.node.shelf import Saved, Shelf
 from tests.node.world import ACCEPTED, ES, LT, PT, START, World, amount, payment
 
 EVERY = os.environ.get("ARRP_FATES") == "all"
@@ -155,12 +155,6 @@ class VeryLate(Late):
 
 
 FATES = (Lost, ReceiptLost, Doubled, Overtaken, Crossed, ADayLate, VeryLate)
-
-
-@pytest.fixture
-def world(world: World) -> Iterator[World]:
-    with engines_kept():
-        yield world
 
 
 @pytest.fixture

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from arrp.core.errors import Refused, Unreachable
 from arrp.core.messages import ConversationState, Outcome, StateExchange
 from arrp.core.wishes import Keep, NamePayee, Withdraw
-from arrp.node.store import recovering, work
+from arrp.node.files import Files
 from arrp.node.verify import verify
 from arrp.wire.codec import loads
 from arrp.wire.copies import Copies
 from arrp.wire.envelope import Content, open_parcel, sign
 from tests.node.life import LIFE, NODES, SECRET, about, count, live, rest, view
 from tests.node.mouth import ASKED, asked_on_paper_only
-from tests.node.shelf import Saved, Shelf, engines_kept
+from tests.node.restored import Cell, Lives, cells, plain, told
+from tests.node.shelf import Shelf
 from tests.node.world import ES, PT, World
 
 
 @pytest.fixture
-def shelf(world: World) -> Iterator[Shelf]:
-    with engines_kept():
-        yield Shelf(world)
+def shelf(world: World) -> Shelf:
+    return Shelf(world)
 
 
 def test_r28_what_was_receipted_and_lost_is_sent_again(world: World, shelf: Shelf) -> None:
@@ -46,8 +46,6 @@ def test_r28_a_refused_act_fills_its_number_again(world: World, shelf: Shelf) ->
     """What was refused was heard too: without it the restored node would wait for ever."""
     live(world, LIFE[:7])
     old = shelf.save("old", ["VASP-LT"])
-    with world.service("NCB-ES").node.store.writing() as connection:
-        assert work.compares_due(connection, world.clock.at) in (True, False)
     live(world, LIFE[7:8])
     with world.service("NCB-ES").node.store.writing() as connection:
         connection.exec_driver_sql("UPDATE outbox SET state = 'refused' WHERE kind = 'NamePayee' AND peer = 'VASP-LT'")
@@ -104,45 +102,26 @@ def test_r28_a_stale_or_misdirected_exchange_changes_nothing(world: World) -> No
 
 # --- a whole rehearsal: yesterday's backup, whichever node, whatever was lost (R-29) ---------------------
 
-# (how many steps the backup knows, how many had been taken): a few of what a machine with time may try all.
-LOST = ((3, 9), (4, 5), (6, 7), (5, 12))
+@pytest.fixture(scope="module")
+def sample() -> list[Cell]:
+    """A few of what `make kills ARGS=--restored` takes whole: each node, short losses and long ones."""
+    return cells(*NODES)[::37]
 
 
-@pytest.mark.parametrize("node", NODES)
-def test_r29_a_node_from_an_old_backup_goes_on_as_if_nothing_had_been(world: World, shelf: Shelf, node: str) -> None:
+def test_r29_a_node_from_an_old_backup_goes_on_as_if_nothing_had_been(world: World, shelf: Shelf, sample: list[Cell]
+                                                                      ) -> None:
     """No released hold comes back, nothing is said twice, what is missing returns, both sides and the bank agree:
-    the same states, sums, numbers and books as in the life in which nothing was lost, then and at its end."""
-    lives = _lives(world, shelf)
-    for before, after in LOST:
-        shelf.restore(lives[after][0])
-        shelf.restore(lives[before][0], [node])
-        world.run(minutes=6)
-        rest(world)
-        assert plain(world) == lives[after][1], (before, after)
-        for one in NODES:
-            assert verify(world.stores[one], world.service(one).node.directory, one).problems == ()
-    live(world, LIFE[12:])
-    assert plain(world) == lives[len(LIFE)][1]
+    the same states, sums, numbers and books as in the life in which nothing was lost; one of them lives to its end."""
+    lives = Lives(world, shelf)
+    last = sample[len(sample) // 2]
+    assert {cell.node for cell in sample} == set(NODES)
+    assert {str(cell): found for cell in sample
+            if (found := lives.differs(cell, to_the_end=cell is last)) is not None} == {}
 
 
-def _lives(world: World, shelf: Shelf) -> dict[int, tuple[Saved, Any]]:
-    """The world after so many steps, and how it looks."""
-    live(world, LIFE[:3])
-    found = {3: (shelf.save("3"), plain(world))}
-    for taken in range(4, len(LIFE) + 1):
-        live(world, LIFE[taken - 1 : taken])
-        found[taken] = (shelf.save(str(taken)), plain(world))
-    return found
-
-
-def plain(world: World) -> dict[str, Any]:
-    """`view` without what a recovery leaves on purpose: other kinds of rows, and a word to an officer."""
-    seen = view(world)
-    seen.pop("kinds")
-    for node in NODES:
-        seen[node] = sorted(((*case[:3], [what for what in case[3] if what != "recovered"], *case[4:])
-                             for case in seen[node]), key=repr)
-    return seen
+def test_r28_who_forgot_what_it_said_takes_it_back_before_it_hears_more(world: World, shelf: Shelf) -> None:
+    """The other side has closed its case, and so names no conversation: it still does not speak on into a gap."""
+    assert Lives(world, shelf).differs(Cell("VASP-LT", 8, 14, is_told=False)) is None
 
 
 def test_r29_what_was_released_is_not_held_again(world: World, shelf: Shelf) -> None:
@@ -167,7 +146,7 @@ def test_r29_a_silent_peer_delays_nobody_and_is_asked_when_it_is_back(world: Wor
     after = plain(world)
     world.stop("VASP-LT")
     shelf.restore(old, ["NCB-ES"])
-    _mark(world, "NCB-ES")
+    told(world, "NCB-ES")
     world.run(minutes=14)
     with pytest.raises(Unreachable, match="R-29"):
         _payee(world)
@@ -185,19 +164,11 @@ def _payee(world: World) -> None:
     world.officer("NCB-ES", "payee", body, request=about(world, "NCB-ES", PT).id, by=("Ana", "Ben"))
 
 
-def _mark(world: World, node: str) -> None:
-    """As `arrp node restore` leaves a store."""
-    service = world.service(node)
-    with service.node.store.writing() as connection:
-        recovering.begin(connection, world.clock.at)
-    service.look_back()
-
-
 def test_r29_while_it_recovers_only_what_gives_back_is_heard(world: World) -> None:
     mouth, parcel = asked_on_paper_only(world)
     assert mouth.deliver(parcel).outcome is Outcome.APPLIED
     world.settle()
-    _mark(world, "VASP-LT")
+    told(world, "VASP-LT")
     with pytest.raises(Unreachable, match="recovering"):
         mouth.say("Keep", Keep(ASKED, True))
     mouth.said -= 1
@@ -252,3 +223,30 @@ def test_r29_copies_go_to_whom_they_were_said_and_open_for_nobody_else(world: Wo
     other = world.members["BANK-PT"].keys
     with pytest.raises(Refused):
         hearing.exchange.copies(sign(asked, other.signing, other.signing_id))
+
+
+def test_r60_what_was_erased_after_the_backup_is_erased_again_as_soon_as_it_is_closed(
+    world: World, shelf: Shelf, tmp_path: Path
+) -> None:
+    """The list beside the store is all that knows of it. An open case is a person's first; nothing of it is torn."""
+    files = Files(tmp_path / "home" / "documents")
+    files.folder.mkdir(parents=True)
+    live(world, LIFE[:6])
+    open_, (case,) = shelf.save("open", ["NCB-ES"]), world.cases("NCB-ES")
+    live(world, LIFE[6:])
+    closed = shelf.save("closed", ["NCB-ES"])
+    files.note_erased([case.id, "unknown"])
+    for saved, steps in ((closed, ()), (open_, LIFE[12:])):
+        shelf.restore(saved, ["NCB-ES"])
+        service = world.service("NCB-ES")
+        service.node = replace(service.node, files=files)
+        told(world, "NCB-ES")
+        world.run(minutes=3)
+        if steps:
+            (again,) = world.cases("NCB-ES")
+            assert (again.state, f"erased before {case.id}" in again.escalated) == ("open", True)
+            live(world, steps)
+        world.run(minutes=2)
+        private = f"SELECT count(*) FROM events WHERE case_id = '{case.id}' AND private IS NOT NULL"
+        assert (world.cases("NCB-ES")[0].state, count(world, "NCB-ES", private)) == ("erased", 0)
+        assert verify(world.stores["NCB-ES"], service.node.directory, "NCB-ES").problems == ()

@@ -28,6 +28,7 @@ from arrp.node.recovery import ASK_EVERY, Recovery
 from arrp.node.service import Node, Service, retrying
 from arrp.node.store import audit, cases, documents, recovering, talk, work
 from arrp.node.store.documents import Needed
+from arrp.node.store.due import waiting
 from arrp.wire.envelope import sign, verify
 
 log = logging.getLogger("arrp.worker")
@@ -35,8 +36,11 @@ log = logging.getLogger("arrp.worker")
 BATCH = 64
 COMPARE_EVERY = timedelta(minutes=5)
 LOOK_EVERY = timedelta(minutes=1)
+FETCH_EVERY = timedelta(minutes=5)  # somebody may have a newer directory
+MISSED_EVERY = timedelta(seconds=20)  # the same, where somebody was met whom ours does not know
 PAUSE_SECONDS = 0.5
 TICKS, CORE, PEERS, DOCUMENTS = "ticks", "the core", "comparing", "documents"  # lanes beside those of the peers
+DIRECTORY = "the directory"
 SENDS_PER_PEER = 4  # a peer that hangs holds no more threads than this, twice; one that failed holds one (F11)
 CORE_AT_ONCE = 4
 COMPARES_AT_ONCE = 2
@@ -69,6 +73,7 @@ class Worker:
         self.recovery = Recovery(service, delivery.transport, delivery.core)
         self.owner = self.node.clock.new_id()
         self._looked_at: datetime | None = None
+        self._fetched_at: datetime | None = None
         self.awake, self._stop = awake or threading.Event(), threading.Event()
         self._running: Counter[str] = Counter()  # by peer, and by lane
         self._failing: set[str] = set()
@@ -91,13 +96,14 @@ class Worker:
         self.awake.set()
 
     def look_again(self) -> None:
-        """Look at the home now, not only in a minute (SIGHUP)."""
-        self._looked_at = None
+        """Look at the home now, not only in a minute, and ask the others for a newer directory (SIGHUP)."""
+        self._looked_at = self._fetched_at = None
         self.awake.set()
 
     def once(self) -> bool:
         """Everything that is due now, once. Whether there was anything."""
         self._guarded(self._renew)
+        self._fetch_newer()
         self._guarded(self._sequence)
         due = self._due()
         for lane, items, act in (
@@ -115,26 +121,25 @@ class Worker:
         now = self.node.clock.now()
         before = now - COMPARE_EVERY
         with self.node.store.reading() as connection:
-            waiting = (cases.is_due(connection, now), work.is_due(connection, now), talk.is_due(connection, now),
-                       work.compares_due(connection, before), recovering.is_due(connection, now),
-                       documents.is_due(connection, now))
-        if not any(waiting):
+            waits = waiting(connection, now, before)
+        if not waits:
             return Due()
         lost = self.service.recovering
         lanes = self._lanes(lost)
         core, compares = self._room(CORE, CORE_AT_ONCE), self._room(PEERS, COMPARES_AT_ONCE)
         verbs = SAFE if lost.is_on else None
         with self.node.store.writing() as connection:
-            copies = recovering.claim(connection, now, now + ASK_EVERY)
+            copies = recovering.claim(connection, now, now + ASK_EVERY) if waits.copies else ()
             if lost.due:  # nothing that is known here may be true: first every peer is asked once (R-29)
                 return Due(copies=copies)
             return Due(
-                cases.claim_due(connection, now, LEASE, BATCH),
-                work.claim_effects(connection, now, LEASE, core, verbs),
-                () if lost.is_on else work.claim_joins(connection, now, LEASE, core),
-                talk.claim(connection, now, LEASE, BATCH, lanes),
-                work.claim_compares(connection, before, now, compares), copies,
-                documents.claim(connection, now, DOCUMENT_LEASE, self._room(DOCUMENTS, DOCUMENTS_AT_ONCE)),
+                cases.claim_due(connection, now, LEASE, BATCH) if waits.ticks else (),
+                work.claim_effects(connection, now, LEASE, core, verbs) if waits.effects else (),
+                work.claim_joins(connection, now, LEASE, core) if waits.joins and not lost.is_on else (),
+                talk.claim(connection, now, LEASE, BATCH, lanes) if waits.sends else (),
+                work.claim_compares(connection, before, now, compares) if waits.peers else (), copies,
+                documents.claim(connection, now, DOCUMENT_LEASE, self._room(DOCUMENTS, DOCUMENTS_AT_ONCE))
+                if waits.documents else (),
             )
 
     def _lanes(self, lost: recovering.Recovering) -> talk.Lanes:
@@ -192,12 +197,31 @@ class Worker:
         now = self.node.clock.now()
         if self._looked_at is None or now - self._looked_at >= LOOK_EVERY:
             self._looked_at, before = now, self.node.keys.signing_id
+            if off := self.node.clock.off_by():
+                log.error("the clock was set by %+.0f s and is not believed before most peers say the same (T36)",
+                          off.total_seconds())
             try:
                 self.service.renew()
             except ArrpError as error:
                 log.error("what lies in the home does not count, and the node goes on as it is: %s", error)
             if self.node.keys.signing_id != before:
                 self._vouch_again()
+            self._guarded(self.recovery.forget_again)
+
+    def _fetch_newer(self) -> None:
+        """R-34: every few minutes, and soon where a key or participant is met that ours does not know."""
+        now = self.node.clock.now()
+        pause = MISSED_EVERY if self.node.directory.missed else FETCH_EVERY
+        is_due = self._fetched_at is None or now - self._fetched_at >= pause
+        if is_due and self._room(DIRECTORY, 1):
+            self._fetched_at = now
+            self._do(DIRECTORY, [self.node], self._fetch_next)
+
+    def _fetch_next(self, node: Node) -> None:
+        found = node.fetch(node, self.delivery.transport)
+        node.directory.missed = ""
+        if found:
+            self._looked_at = self._fetched_at = None  # take it up at once, and ask for the one after it
 
     def _vouch_again(self) -> None:
         """Our newest checkpoint under the new key: nobody keeps one under a key that was revoked."""

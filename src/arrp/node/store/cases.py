@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +10,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from arrp.core.case import Case, fold
 from arrp.core.errors import NotFound
-from arrp.core.events import KINDS, Event
+from arrp.core.events import KINDS, Event, Intent
+from arrp.node.store import talk
 from arrp.node.store.engine import for_update
 from arrp.node.store.tables import cases, events, given, of
 from arrp.wire.audit import leaf_hash_erased, private_digest
@@ -21,6 +22,12 @@ _LOCK = _VERSION.with_for_update()
 _APPEND, _NOTE = insert(events), update(cases).where(of(cases.c.id))
 
 BODIES = {kind: row.body for kind, row in KINDS.items()}
+
+May = Callable[[Connection, Case], bool]  # whether who asks may know that case (R-92)
+
+
+def anybody(_connection: Connection, _case: Case) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +56,22 @@ class Folds:
             raise NotFound(f"there is no case {id} on this node")
         return self.at(connection, id, version)
 
-    def read(self, connection: Connection, id: str) -> Case:
+    def read(self, connection: Connection, id: str, may: May = anybody) -> Case:
+        """Raises NotFound, with the same words for a case that is not there and one that must not be known."""
         version = connection.execute(_VERSION, {"of_id": id}).scalar()
-        if version is None:
+        found = self.at(connection, id, version) if version is not None else None
+        if found is None or not may(connection, found):
             raise NotFound(f"there is no case {id} on this node")
-        return self.at(connection, id, version)
+        return found
+
+    def of_request(self, connection: Connection, request: str, may: May = anybody) -> Case:
+        """The case in which the request lives. A peer may talk to us under the id of another's request: what it
+        says of it is kept in a case of its own, which has no such request. Raises NotFound, as above."""
+        for id in talk.cases_of(connection, request):
+            case = self.read(connection, id)
+            if request in case.requests and may(connection, case):
+                return case
+        raise NotFound(f"no case on this node has a request {request or '(none named)'}")
 
     def at(self, connection: Connection, id: str, version: int) -> Case:
         """The case as of that version, whose row the caller has read."""
@@ -95,6 +113,13 @@ def log_of(connection: Connection, id: str, first: int = 1, last: int | None = N
     query = query.order_by(events.c.number) if last is None else query.where(events.c.number <= last).order_by(
         events.c.number)
     return [joined(Event, row.lasting, row.private, BODIES) for row in connection.execute(query)]
+
+
+def intents(connection: Connection) -> list[tuple[str, Intent]]:
+    """(case, intent) of every effect that was ever to be had outside, the newest first."""
+    query = select(events.c.case_id, events.c.lasting, events.c.private).where(events.c.kind == "Intended")
+    return [(row.case_id, joined(Event, row.lasting, row.private, BODIES).body)
+            for row in connection.execute(query.order_by(events.c.id.desc()))]
 
 
 def append(connection: Connection, case: Case, said: Sequence[Event], salts: Sequence[bytes], rules: str) -> None:
@@ -145,10 +170,6 @@ def listed(connection: Connection) -> list[Row]:
     query = select(cases.c.id, cases.c.key, cases.c.version, cases.c.state, cases.c.title, cases.c.opened_at,
                    cases.c.due_at).order_by(cases.c.opened_at, cases.c.id)
     return [Row(*row) for row in connection.execute(query)]
-
-
-def is_due(connection: Connection, now: datetime) -> bool:
-    return connection.execute(select(cases.c.id).where(cases.c.due_at <= now).limit(1)).first() is not None
 
 
 def claim_due(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[str]:

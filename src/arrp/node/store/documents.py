@@ -54,10 +54,6 @@ def later(connection: Connection, needed: Needed, due_at: datetime | None) -> No
     connection.execute(update(documents).where(*which).values(due_at=due_at))
 
 
-def is_due(connection: Connection, now: datetime) -> bool:
-    return connection.execute(select(documents.c.digest).where(documents.c.due_at <= now).limit(1)).first() is not None
-
-
 def claim(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[Needed]:
     """Documents to fetch now. The lease makes one that was not finished due again."""
     query = select(documents).where(documents.c.due_at <= now).order_by(documents.c.due_at).limit(most)
@@ -71,6 +67,12 @@ def claim(connection: Connection, now: datetime, lease: timedelta, most: int) ->
 def of_case(connection: Connection, case_id: str) -> list[Needed]:
     query = select(documents).where(documents.c.case_id == case_id).order_by(documents.c.digest)
     return [Needed(*row) for row in connection.execute(query)]
+
+
+def cases_of(connection: Connection, digest: str) -> list[str]:
+    """The cases that need a document."""
+    query = select(documents.c.case_id).where(documents.c.digest == digest).order_by(documents.c.case_id)
+    return list(connection.execute(query).scalars())
 
 
 def name_to(connection: Connection, digests: Iterable[str], peer: str, request: str) -> None:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect, text
 
 _HERE = Path(__file__).parent / "migrations"
 
 
+@cache
 def newest_version() -> str:
     """The schema that this program has."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def version_of(engine: Engine) -> str | None:
+    """The schema that a store has; None for an empty one."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _config() -> Config:
@@ -25,6 +35,8 @@ def _config() -> Config:
 
 def migrate(engine: Engine) -> None:
     """Bring the store to the newest version; does nothing when it is there."""
+    if version_of(engine) == newest_version():
+        return
     config = _config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
@@ -84,11 +84,6 @@ def claim(connection: Connection, now: datetime, next_at: datetime) -> list[str]
     return found
 
 
-def is_due(connection: Connection, now: datetime) -> bool:
-    query = select(peers.c.id).where(peers.c.copies.is_not(None), peers.c.copies_at <= now).limit(1)
-    return connection.execute(query).first() is not None
-
-
 def asked(connection: Connection, peer: str, copies: str | None, anomaly: str | None = None) -> None:
     """What became of asking: `silent`, or nothing more is owed."""
     connection.execute(update(peers).where(peers.c.id == peer).values(copies=copies, anomaly=anomaly))
@@ -98,6 +93,18 @@ def keep_stated_at(connection: Connection, peer: str, at: datetime) -> bool:
     """Whether a state exchange is as new as the newest one of that peer."""
     newer = or_(peers.c.stated_at.is_(None), peers.c.stated_at <= at)
     return connection.execute(update(peers).where(peers.c.id == peer, newer).values(stated_at=at)).rowcount == 1
+
+
+def keep_apart(connection: Connection, peer: str, by: timedelta) -> None:
+    """How far a peer's clock is before ours, as it last stated; a slow line makes it seem behind."""
+    apart = by // timedelta(microseconds=1)
+    connection.execute(update(peers).where(peers.c.id == peer).values(apart=apart))
+
+
+def apart(connection: Connection) -> dict[str, timedelta]:
+    """The same, of every peer that ever stated its time."""
+    query = select(peers.c.id, peers.c.apart).where(peers.c.apart.is_not(None)).order_by(peers.c.id)
+    return {row.id: timedelta(microseconds=row.apart) for row in connection.execute(query)}
 
 
 def anomalies(connection: Connection) -> list[tuple[str, str]]:

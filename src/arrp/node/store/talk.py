@@ -130,7 +130,7 @@ _LOCK = _FIND.with_for_update()
 # The case is locked first, as everywhere: nobody waits in a ring (F06).
 _FIND_BOTH = select(conversations, cases.c.version).select_from(cases).join(conversations).where(_ABOUT)
 _LOCK_BOTH = _FIND_BOTH.with_for_update(of=(cases, conversations))
-_CASE_OF = select(conversations.c.case_id).where(of(conversations.c.request))
+_CASES_OF = select(conversations.c.case_id).where(of(conversations.c.request)).order_by(conversations.c.peer)
 _BEGIN, _NOTE = insert(conversations), update(conversations).where(_ABOUT)
 
 
@@ -152,9 +152,9 @@ def lock_with_case(connection: Connection, peer: str, request: str) -> tuple[Con
             return None
 
 
-def case_of(connection: Connection, request: str) -> str | None:
-    """The case that has a conversation about the request."""
-    return connection.execute(_CASE_OF, {"of_request": request}).scalar()
+def cases_of(connection: Connection, request: str) -> list[str]:
+    """The cases of all conversations under that id: peers may use one that is another's (R-24)."""
+    return list(connection.execute(_CASES_OF, {"of_request": request}).scalars())
 
 
 def begin(connection: Connection, peer: str, request: str, case_id: str) -> Conversation:
@@ -354,11 +354,6 @@ def reopen(connection: Connection, peer: str, request: str, after: int, now: dat
     return found.rowcount
 
 
-def is_due(connection: Connection, now: datetime) -> bool:
-    query = select(outbox.c.id).where(outbox.c.state == "queued", outbox.c.due_at <= now).limit(1)
-    return connection.execute(query).first() is not None
-
-
 def queued(connection: Connection) -> int:
     return connection.execute(select(func.count()).where(outbox.c.state == "queued")).scalar() or 0
 
@@ -401,8 +396,16 @@ def numbered(connection: Connection, peer: str, request: str, number: int) -> Ar
 # --- what a peer asked so far ---------------------------------------------------------------------------
 
 
+_CAME = select(asked.c.request).where(of(asked.c.request))
+_LEFT = (
+    select(outbox.c.id).where(of(conversations.c.request), outbox.c.kind == "Request")
+    .join(conversations, (conversations.c.peer == outbox.c.peer) & (conversations.c.request == outbox.c.request))
+)
+
+
 def was_asked(connection: Connection, request: str) -> bool:
-    return connection.execute(select(asked.c.request).where(asked.c.request == request)).first() is not None
+    """Whether a request of that id came from anybody, or left here: the id is one request's for ever (R-24)."""
+    return any(connection.execute(query, {"of_request": request}).first() is not None for query in (_CAME, _LEFT))
 
 
 def note_asked(connection: Connection, **values: object) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from arrp.core.messages import Checkpoint
@@ -75,6 +75,11 @@ def open_intents(connection: Connection) -> list[tuple[str, str]]:
     return [(row.ref, row.case_id) for row in connection.execute(query)]
 
 
+def open_joins(connection: Connection) -> int:
+    """How many requests have an account that is known, and have not joined its case (R-03)."""
+    return connection.execute(select(func.count()).where(joins.c.done_at.is_(None))).scalar() or 0
+
+
 def ask_again(connection: Connection, now: datetime) -> None:
     """A clerk has done something: what waits for an answer asks now, not at the end of its pause."""
     connection.execute(update(intents).where(intents.c.answered_at.is_(None), intents.c.due_at > now)
@@ -116,13 +121,6 @@ def erase_joins(connection: Connection, case_id: str) -> None:
     connection.execute(update(joins).where(joins.c.case_id == case_id).values(key=""))
 
 
-def is_due(connection: Connection, now: datetime) -> bool:
-    """Whether an intent or a join waits to be claimed."""
-    asks = select(intents.c.ref).where(intents.c.answered_at.is_(None), intents.c.due_at <= now).limit(1)
-    moves = select(joins.c.request).where(joins.c.done_at.is_(None), joins.c.due_at <= now).limit(1)
-    return connection.execute(asks).first() is not None or connection.execute(moves).first() is not None
-
-
 def lease(connection: Connection, name: str, owner: str, now: datetime, until: datetime) -> bool:
     """Whether `owner` has the lease until `until`: one sequencer, whoever else is running."""
     if connection.execute(select(leases.c.name).where(leases.c.name == name)).first() is None:
@@ -156,10 +154,6 @@ def claim_compares(connection: Connection, before: datetime, now: datetime, most
     if found:
         connection.execute(update(peers).where(peers.c.id.in_(found)).values(compared_at=now))
     return found
-
-
-def compares_due(connection: Connection, before: datetime) -> bool:
-    return connection.execute(select(peers.c.id).where(_uncompared(before)).limit(1)).first() is not None
 
 
 def _uncompared(before: datetime) -> ColumnElement[bool]:
