@@ -8,15 +8,23 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from arrp.bench.life import Waits, life
 from arrp.bench.node import Figures, measure
 from tests.postgres import running
 
 MESSAGES = 2000
+HOLDS, A_SECOND = 200, 10
 
 
 def told(store: str, floor: Figures, node: Figures) -> None:
     print(f"{store:<10} floor {floor.rate:6.0f}/s  p99 {floor.p99:6.1f} ms    "
           f"node {node.rate:6.0f}/s  p99 {node.p99:6.1f} ms    ratio {node.over(floor):.2f}")
+
+
+def waited(what: str, waits: Waits, floor_ms: float) -> None:
+    floors = waits.at(0.5) / (waits.hops * floor_ms)
+    print(f"{what:<10} p50 {waits.at(0.5):6.0f} ms  p90 {waits.at(0.9):6.0f} ms  p99 {waits.at(0.99):6.0f} ms    "
+          f"{waits.hops} messages on the way, floor {floor_ms:.1f} ms each: p50 = {floors:.0f} floors")
 
 
 def main() -> None:
@@ -25,6 +33,10 @@ def main() -> None:
         told("sqlite", *measure(f"sqlite:///{Path(folder) / 'bench.db'}", messages=MESSAGES))
     with running(fsync=True) as server:
         told("postgresql", *measure(server.create("bench"), messages=MESSAGES))
+    print(f"from an officer's command, four processes, {HOLDS} holds, {A_SECOND} a second")
+    found = life(HOLDS, A_SECOND)
+    waited("held", found.held, found.floor_ms)
+    waited("confirmed", found.confirmed, found.floor_ms)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,26 @@
 """Writes vectors/*.json, the conformance kit: run  python -m vectors.make  in the project's root.
 
-All keys and salts are those of tests/wire/samples.py. Ed25519 is deterministic, and the one seal
-here has a fixed ephemeral key, so that two runs write the same bytes; a test compares them with
-what is committed. Every file says in `about` how to read it.
+All keys and salts are those of tests/wire/samples.py, and of tests/node/keeping.py for the directory.
+Ed25519 is deterministic, and the one seal here has a fixed ephemeral key, so that two runs write the
+same bytes; a test compares them with what is committed. Every file says in `about` how to read it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from arrp.wire import audit, envelope
 from arrp.wire.codec import dumps, halves
+from arrp.wire.directory import Opened, Wanted, edition_text, next_edition
+from arrp.wire.entry import key_id
+from arrp.wire.signed_text import SignedText, Signer
+from tests.node.entries import BANK, FOUNDED, NCB, keys_of
+from tests.node.keeping import KEEPERS, VALID, first_edition, keeper, keeper_key, signed_by
 from tests.wire import samples
 from tests.wire.hostile import TABLE
 from tests.wire.hpke import seal
@@ -171,9 +178,67 @@ def _refused_rows() -> Iterator[dict[str, str]]:
             yield {"name": name, "as": DOORS[door], "code": code, "bytes": envelope.b64(data)}
 
 
+FOUNDED_AT, RENEWED_AT = FOUNDED + timedelta(days=1), FOUNDED + timedelta(days=8)
+
+
+def directory() -> dict[str, Any]:
+    first = first_edition({who.id: (who, keys_of(who.id)) for who in (BANK, NCB)}, FOUNDED_AT)
+    return {
+        "about": [
+            "A directory is a text on one line and a signature on each line after it. `digest` = hex SHA-256(text). A"
+            " signature is Ed25519 over tag || the 32 bytes of the digest; `tags` has the tag for each `by`, written"
+            " with its 0x00 at the end.",
+            "`keepers`: `seed` in hex, `public` base64url, `key_id` the first 16 hex digits of SHA-256(public key). All"
+            " keys are for tests only. `keepers_text` is the JSON of `keepers` in a version, and `keepers_digest` = hex"
+            " SHA-256('arrp keepers v1' || 0x00 || keepers_text): what is told by telephone.",
+            "`first` counts, and was issued at `first_at`. Each row of `next` was handed in after it, at `at`; `takes`"
+            " says whether it takes its place, `alarm` whether two texts of one number were seen.",
+        ],
+        "tags": {str(by): f"arrp {tag} v1\0" for by, tag in
+                 (("keeper", "directory"), ("participant", "entry"), ("node", "trust"))},
+        "keepers": [
+            {"name": who.name, "seed": keeper_key(who.name).private_bytes_raw().hex(), "public": who.key,
+             "key_id": who.key_id} for who in KEEPERS.named
+        ],
+        "keepers_text": dumps(KEEPERS).decode(),
+        "keepers_digest": KEEPERS.digest,
+        "threshold": KEEPERS.threshold,
+        "first_at": FOUNDED_AT.isoformat(),
+        "first": {"digest": first.signed.digest, "file": first.signed.file().decode()},
+        "next": [
+            {"name": name, "at": RENEWED_AT.isoformat(), "takes": takes, "alarm": alarm, "digest": signed.digest,
+             "file": signed.file().decode()} for name, takes, alarm, signed in _next_versions(first)
+        ],
+    }
+
+
+def _next_versions(first: Opened) -> Iterator[tuple[str, bool, bool, SignedText]]:
+    """Name, whether it counts after `first`, whether it is an alarm, the version."""
+    edition = next_edition(first, first, Wanted(), (RENEWED_AT, RENEWED_AT + VALID))
+    text = SignedText(edition_text(edition))
+    one, two = signed_by(text, "kim"), signed_by(text, "kim", "lee")
+    mistagged = text.signed(Signer.PARTICIPANT, keeper_key("lee"), keeper("lee").key_id).signatures
+    stranger = text.signed(Signer.KEEPER, samples.NCB, key_id(samples.NCB.public_key())).signatures
+    older, skipped = replace(edition, version=1, before=None), replace(edition, version=3)
+    yield "signed by two of three", True, False, two
+    yield "signed by k - 1", False, False, one
+    yield "the same keeper twice", False, False, replace(one, signatures=one.signatures * 2)
+    yield "one of them with the tag of an entry", False, False, replace(one, signatures=(
+        *one.signatures, replace(mistagged[0], by=Signer.KEEPER)))
+    yield "one of them by nobody named", False, False, replace(one, signatures=(*one.signatures, *stranger))
+    yield "changed after it was signed", False, False, replace(
+        two, text=text.text.replace(b'"suspended":false', b'"suspended":true', 1))
+    yield "another version 1", False, True, signed_by(SignedText(edition_text(older)), "kim", "lee")
+    yield "version 3 before version 2", False, False, signed_by(SignedText(edition_text(skipped)), "kim", "lee")
+    yield "of another version 1", False, False, signed_by(
+        SignedText(edition_text(replace(edition, before="0" * 64))), "kim", "lee")
+    yield "issued before the one it follows", False, False, signed_by(
+        SignedText(edition_text(replace(edition, issued_at=FOUNDED, valid_until=FOUNDED + VALID))), "kim", "lee")
+
+
 def files() -> dict[str, str]:
     """File name -> text of every vector file."""
-    made = {made.__name__: made() for made in (canonical, signatures, parcel, merkle, refused)}
+    made = {made.__name__: made() for made in (canonical, signatures, parcel, merkle, refused, directory)}
     return {f"{name}.json": json.dumps(tree, ensure_ascii=False, indent=1) + "\n" for name, tree in made.items()}
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +50,45 @@ def next_version(folder: Path, before: Path, *words: object) -> Path:
     draft = folder / f"after-{before.name}"
     ok("directory", "add", draft, *words, "--after", before)
     return signed(folder, draft, "--after", before)
+
+
+@contextmanager
+def served(*versions: Path) -> Iterator[str]:
+    """The address of a plain web server whose folder has these versions, the last of them the newest."""
+    shelf = versions[0].parent / "web" / "directory"
+    shelf.mkdir(parents=True)
+    for number, version in enumerate(versions, 1):
+        (shelf / str(number)).write_bytes(version.read_bytes())
+    (shelf / "newest").write_bytes(versions[-1].read_bytes())
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(shelf.parent))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/directory"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """The test says what it wants to say."""
+
+
+def test_r34_versions_are_fetched_from_any_web_server_and_checked_as_ever(folder: Path, first: Path) -> None:
+    second = next_version(folder, first)
+    third = next_version(folder, second, "--suspend", "NCB-PT")
+    ok("node", "init", folder / "fresh", *BANK, "--listen", "127.0.0.1:8445")
+    digest = data("directory", "show", first)["keepers_digest"]
+    with served(first, second, third) as url:
+        told = arrp("directory", "fetch", folder / "bank", url)
+        assert (told.exit_code, "NCB-PT is suspended" in told.stderr, version(folder / "bank")) == (0, True, 3)
+        assert data("directory", "fetch", folder / "bank", url)["version"] == 3
+        asked = arrp("directory", "fetch", folder / "fresh", url)
+        assert (asked.exit_code, "Ask one of its keepers" in asked.stderr) == (4, True)
+        assert arrp("directory", "fetch", folder / "fresh", url, "--keepers-digest", "0" * 64).exit_code == 4
+        assert not (folder / "fresh" / "directory.json").exists()
+        ok("directory", "fetch", folder / "fresh", url, "--keepers-digest", digest)
+        assert arrp("directory", "fetch", folder / "ncb", f"{url}/nowhere").exit_code == 6
+    for bad in ("nonsense", "ftp://127.0.0.1/d", "http://a@127.0.0.1/d"):
+        assert arrp("directory", "fetch", folder / "ncb", bad).exit_code == 2
+    assert version(folder / "ncb") == 1
 
 
 def test_the_directory_is_shown_and_what_is_odd_is_said(folder: Path, first: Path) -> None:

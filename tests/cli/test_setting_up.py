@@ -146,7 +146,7 @@ def test_a_mandate_is_signed_by_two_and_by_the_key_that_opens(home: Path) -> Non
     before = file.read_bytes()
     wrong = arrp(*sign, "ana", passphrase="another one")
     assert wrong.exit_code == 4
-    assert "total: 500000.00 EUR" in wrong.stderr, "what is signed is shown first"
+    assert "in all, at most: 500000.00 EUR" in wrong.stderr, "what is signed is shown first"
     assert file.read_bytes() == before
     ok(*sign, "ana")
     assert arrp(*sign, "ana").exit_code == 4, "not twice"

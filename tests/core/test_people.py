@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 
 from arrp.core.case import Case
 from arrp.core.errors import NotFound, Refused
-from arrp.core.events import KINDS, CalledBack, Decide, HandedOver, Restricted, Withdraw
+from arrp.core.events import KINDS, CalledBack, Decide, HandedOver, Restricted, Verb, Withdraw
 from arrp.core.policy import Participant, Policy, Tally, strangers
 from arrp.core.protocol import COMMANDS, step
+from arrp.core.request import Reason
 from arrp.core.roles import ROLES, check_may_wish, counted, may_read
 from arrp.core.step import Heard
-from tests.stories.plain import ES, LT, NCB_ES, OPEN, START, VASP_LT, World, payment
+from tests.stories.plain import ES, LT, NCB_ES, OPEN, START, VASP_LT, Core, World, payment
 from tests.stories.test_stories import ACCEPTED
 
 
@@ -124,8 +126,9 @@ def test_r91_whom_policy_introduced_is_no_stranger(introduced: tuple[str, ...], 
 class Calling:
     """A request that waits for call-backs to the two officers behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, found: Callable[[Core], None] = lambda core: None) -> None:
         self.world = world_of(NCB_ES, VASP_LT, policy=CALLING)
+        found(self.world.core("VASP-LT"))
         self.world.strangers = ("Ana", "Ben")
         self.request = asked(self.world)
 
@@ -136,6 +139,8 @@ class Calling:
         self.world.officer("VASP-LT", "decide", ACCEPTED, self.request, by=("Lina",))
 
     def call(self, officer: str, confirmed: bool = True) -> None:
+        others = tuple(one for one in self.world.strangers if one != officer)
+        self.world.strangers = others if confirmed else (*others, officer)  # what the door keeps for the next request
         said = CalledBack(officer, confirmed, "+34 91 000 00 00", "the duty desk")
         self.world.officer("VASP-LT", "call-back", said, self.request, by=("Lina",))
 
@@ -151,8 +156,11 @@ def test_r91_nothing_is_held_or_accepted_before_the_call() -> None:
     with pytest.raises(Refused, match="first contact with Ben"):
         waiting.accept()
     waiting.call("Ben")
+    assert waiting.world.core("VASP-LT").free(LT) == 0, "from the last call on policy decides, as for anybody (R-17)"
     waiting.accept()
-    assert waiting.world.core("VASP-LT").free(LT) == 0
+    hold = waiting.case().request(waiting.request).hold
+    assert hold is not None
+    assert hold.state == "confirmed"
 
 
 def test_r91_a_denied_call_back_is_an_anomaly_and_nothing_is_accepted() -> None:
@@ -173,6 +181,85 @@ def test_r91_refusing_needs_no_call_and_only_their_officers_are_called() -> None
         waiting.call("Lina")
     waiting.world.officer("VASP-LT", "decide", Decide(False, "AGNT", None, None), waiting.request, by=("Lina",))
     assert waiting.case().request(waiting.request).answer == "refused"
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_r91_a_call_back_that_is_taken_back_stops_what_is_not_decided(confirmed: bool) -> None:
+    waiting = Calling()
+    waiting.world.nodes["VASP-LT"].core.refuses.add(Verb.HOLD)  # type: ignore[union-attr]
+    waiting.call("Ana")
+    waiting.call("Ben")
+    waiting.call("Ben", confirmed=confirmed)
+    if confirmed:
+        waiting.accept()
+        return
+    with pytest.raises(Refused, match="first contact with Ben"):
+        waiting.accept()
+
+
+def _nobody(core: Core) -> None:
+    del core.accounts[LT]
+
+
+def _closed(core: Core) -> None:
+    core.closed.add(LT)
+
+
+def _no_credit(core: Core) -> None:
+    core.accounts[LT] = [replace(transfer, ref="P9") for transfer in core.accounts[LT]]
+
+
+FOUND: dict[str, Callable[[Core], None]] = {
+    "there": lambda core: None, "nobody's": _nobody, "closed": _closed, "no such credit": _no_credit,
+}
+
+
+def at_first_contact(there: str) -> Calling:
+    return Calling(FOUND[there])
+
+
+@pytest.mark.parametrize("there", FOUND)
+def test_r91_before_the_call_nothing_tells_what_is_at_the_account(there: str) -> None:
+    """T05: the same words, the same events, and the core not asked, whether the account is there or not."""
+    told, same = at_first_contact(there), at_first_contact("there")
+    told.world.run(hours=1)
+    same.world.run(hours=1)
+    assert told.world.lines == same.world.lines
+    assert told.case() == same.case()
+    assert not told.case().intents
+    assert not told.case().located
+    told.call("Ana")
+    assert told.case().version == same.case().version + 1
+    told.call("Ben", confirmed=False)
+    told.world.run(hours=1)
+    assert told.case().request(told.request).answer == "received"
+
+
+@pytest.mark.parametrize(("there", "reason"), [
+    ("nobody's", Reason.NO_MATCHING_CREDIT), ("closed", Reason.AC04), ("no such credit", Reason.NO_MATCHING_CREDIT),
+])  # fmt: skip
+def test_r91_r50_after_the_call_the_core_answers_as_ever(there: str, reason: Reason) -> None:
+    told = at_first_contact(there)
+    told.call("Ana")
+    told.call("Ben")
+    assert told.case().request(told.request).reason == reason
+    assert told.world.nodes["NCB-ES"].case("loss").request(told.request).reason == reason
+
+
+@pytest.mark.parametrize("there", sorted(FOUND.keys() - {"nobody's"}))  # which has no account's case to join
+def test_r91_a_call_back_taken_back_while_the_core_looks_tells_nothing(there: str) -> None:
+    """The request joins the account's case as a stranger's again: what was found stays here."""
+    told = at_first_contact(there)
+    before = [line for line in told.world.lines if "VASP-LT" in line]
+    told.call("Ana")
+    told.world.strangers = ("Ana", "Ben")  # somebody denies it, in another case, before the core has answered
+    said = CalledBack("Ben", True, "+34 91 000 00 00", "the duty desk")
+    told.world.officer("VASP-LT", "call-back", said, told.request, by=("Lina",))
+    assert [line for line in told.world.lines if "VASP-LT" in line and line not in before
+            and ("refuses" in line or "holds" in line)] == []
+    assert told.case().request(told.request).answer == "received"
+    with pytest.raises(Refused, match="first contact with Ana, Ben"):
+        told.accept()
 
 
 # --- who knows, who works ------------------------------------------------------------------------------------------

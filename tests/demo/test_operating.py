@@ -58,10 +58,11 @@ def _check_told(told: str) -> None:
     assert sorted(killed) == ["3250.00 EUR", "60000.00 EUR"], "after kill -9 the bank's node says the same"
     assert "lost 100000.00 EUR, missing 0.00 EUR" in told
     assert re.search(r"NCB-ES  closes the case", told)
+    assert "first_contact" not in script(), "the page runs with the policy that a new node has"
 
 
 def _holds(part: str) -> list[str]:
-    return re.findall(r"provisional  (\d+\.\d\d EUR) ", part)
+    return re.findall(r"(?:provisional|confirmed) +(\d+\.\d\d EUR) ", part)
 
 
 def _check_cores(place: Path) -> None:

@@ -64,12 +64,13 @@ class Death:
         return f"{self.node} at {self.at} of {self.chapter.step.name!r} ({self.where})"
 
 
-def undisturbed(world: World, shelf: Shelf, steps: Sequence[Step] = LIFE) -> list[Chapter]:
-    """Live the life once, and remember it."""
+def undisturbed(world: World, shelf: Shelf, steps: Sequence[Step] = LIFE, by: type[Executioner] = Executioner
+                ) -> list[Chapter]:
+    """Live the life once, and remember it, with the points that one of that kind has."""
     chapters = []
     for number, step in enumerate(steps):
         before = shelf.save(f"before{number}")
-        watching = {node: Executioner(world, node) for node in NODES}
+        watching = {node: by(world, node) for node in NODES}
         live(world, (step,))
         for one in reversed(watching.values()):
             one.leave()
@@ -84,11 +85,12 @@ def deaths(chapters: Sequence[Chapter], *nodes: str) -> list[Death]:
             for at in range(1, len(chapter.points[node]) + 1)]  # fmt: skip
 
 
-def died(world: World, shelf: Shelf, death: Death, then: Sequence[Chapter] = ()) -> str | None:
+def died(world: World, shelf: Shelf, death: Death, then: Sequence[Chapter] = (), by: type[Executioner] = Executioner
+         ) -> str | None:
     """What differs from the undisturbed life when it goes on after that death, through the chapters in `then`;
     None = nothing."""
     shelf.restore(death.chapter.before)
-    axe = Executioner(world, death.node, death.at)
+    axe = by(world, death.node, death.at)
     try:
         for chapter in (death.chapter, *then):
             live(world, (chapter.step,))

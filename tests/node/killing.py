@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from arrp.node.store.engine import Store
 from tests.node.world import Killed, World
@@ -26,6 +26,7 @@ class Executioner:
         self.world, self.node, self.at, self.count = world, node, at, 0
         self.points: list[str] = []
         self.died_at: str | None = None
+        self.engine: Engine | None = None  # of the node as it runs now
         self._unhook: list[Callable[[], object]] = []
         self._die = die or _raise
         self._start, self._core = world.start, world.members[node].core
@@ -61,6 +62,7 @@ class Executioner:
         assert member.service is not None
         assert member.worker is not None
         store = member.service.node.store
+        self.engine = store.engine
         listened = (store.engine, "before_cursor_execute", self._statement)
         if not event.contains(*listened):  # an engine may be kept when its store is opened again
             event.listen(*listened)

@@ -129,7 +129,7 @@ def test_r92_a_restricted_case_is_not_there_for_others(world: World) -> None:
     case = the_loss(world).id
     world.officer("NCB-ES", "restrict", Restricted(("Ana",)), case=case)
     for client in (over_network(world, key_of(world, "Ben")), on_socket(world), on_socket(world, officer="Ben")):
-        assert problem(client.get(f"/cases/{case}")) == (403, "need-to-know")
+        assert problem(client.get(f"/cases/{case}")) == (404, "notfound")
         for path in ("/cases", "/holds", "/drafts", "/log", "/changes"):
             assert case not in client.get(path).text, path
     for client in (over_network(world, key_of(world, "Ana")), on_socket(world, officer="Ana")):

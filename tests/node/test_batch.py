@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,6 +66,27 @@ def test_f03_when_the_disk_is_full_nobody_is_told_that_it_is_durable(store: Stor
     assert isinstance(a, Unreachable)
     assert isinstance(b, DBAPIError)
     assert not {"a", "b"} & written(store)
+
+
+def test_f04_when_the_disk_fails_under_a_commit_nothing_more_is_written(store: Store) -> None:
+    """A real failure: no file of this process may grow beyond where the log is. It is not tried again on top."""
+    write(store, "before")
+    log = Path(f"{store.engine.url.database}-wal")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, limits[1]))
+    try:
+        with pytest.raises(DBAPIError, match="disk I/O error"):
+            write(store, "a")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert store.broken.is_set()
+    with pytest.raises(Unreachable, match="is to be started again"):
+        write(store, "b")
+    store.close()
+    again = Store(str(store.engine.url))
+    write(again, "c")
+    assert {"a", "b", "before", "c"} & written(again) == {"before", "c"}
+    again.close()
 
 
 def test_a_refused_part_is_undone_alone(store: Store) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
-from arrp.core.errors import Conflict, Malformed, NotFound, Refused
+from arrp.core.errors import Conflict, Malformed, NotFound, Refused, Unreachable
 from arrp.core.policy import Participant
 from arrp.node.directory import (
     Directory,
@@ -23,13 +24,16 @@ from arrp.node.directory import (
     trusted_directory,
     write_entry,
 )
+from arrp.node.fetching import ask_in_turn, sources, tag_of, take_newer
+from arrp.node.http import peers_app
 from arrp.node.keys import NodeKeys, fresh_keys, keep_node_keys, keep_other_keys, load_node_keys
 from arrp.wire.codec import dumps, parse_json, read
-from arrp.wire.directory import Wanted, next_edition
+from arrp.wire.directory import Opened, Wanted, next_edition, open_edition
 from arrp.wire.entry import check_entry, check_together
-from arrp.wire.signed_text import SignedText
+from arrp.wire.signed_text import SignedText, Signer, read_signed
 from tests.node.entries import BANK, FOUNDED, NCB, keys_of, officer, participant, signing_key
 from tests.node.keeping import KEEPERS, VALID, entry_of, first_edition, following, published
+from tests.node.world import World
 
 T0 = FOUNDED + timedelta(days=1)
 LATER = T0 + timedelta(days=7)
@@ -340,3 +344,139 @@ def test_an_authority_instructs_only_who_keeps_accounts() -> None:
     with pytest.raises(Malformed, match="FIU-PT instructs NCB-PT, which is of kind authority"):
         check_together([BANK, NCB, fiu])
     check_together([BANK, NCB, replace(fiu, instructs=("BANK-NOT-YET",))])
+
+
+# --- fetching (R-34) -------------------------------------------------------------------------------------------
+
+URL = "http://es/directory"
+END = LATER + VALID
+THIRD = published(next_edition(SECOND, SECOND, Wanted(), (LATER + WEEK, END + WEEK)))
+
+
+class Shelf:
+    """A server with some versions, or with whatever a test puts there; the newest is the last one."""
+
+    def __init__(self, *versions: Opened) -> None:
+        self.files = {f"{URL}/{one.edition.version}": one.signed.file() for one in versions}
+        self.files[f"{URL}/newest"] = versions[-1].signed.file()
+        self.asked: list[str] = []
+
+    def get(self, url: str, tag: str, most: int) -> tuple[int, bytes]:
+        self.asked.append(url)
+        data = self.files.get(url)
+        if data is None:
+            return 404, b""
+        if tag == tag_of(read_signed(data).digest):
+            return 304, b""
+        return 200, data
+
+
+def counting(home: Path) -> Opened:
+    opened = trusted_directory(home, KEYS).opened
+    assert opened is not None
+    return opened
+
+
+def take(home: Path, shelf: Shelf, now: datetime = LATER + WEEK) -> int | None:
+    return take_newer(home, shelf, URL, counting(home), now)
+
+
+def test_r34_versions_are_fetched_one_after_another(home: Path) -> None:
+    shelf = Shelf(FIRST, SECOND, THIRD)
+    assert [take(home, shelf) for _ in range(3)] == [2, 3, None]
+    assert counting(home).signed.digest == THIRD.signed.digest
+    assert shelf.asked == [f"{URL}/{what}" for what in ("newest", "2", "newest", "newest")]
+
+
+def test_r38_who_was_away_steps_over_versions_that_have_ended(home: Path) -> None:
+    late = END + timedelta(days=1)
+    with pytest.raises(Refused, match="version 2 ended"):
+        take(home, Shelf(FIRST, SECOND), late)
+    assert [take(home, Shelf(FIRST, SECOND, THIRD), late) for _ in range(2)] == [2, 3]
+
+
+def test_r34_whoever_serves_it_is_not_believed(home: Path) -> None:
+    before = (home / "directory.json").read_bytes()
+    edition = next_edition(FIRST, FIRST, Wanted(), (LATER, END))
+    skipping = published(replace(THIRD.edition, before=FIRST.signed.digest))
+    for bad, why in ((published(edition, "mia"), "signed by mia: 2 of"),
+                     (published(replace(edition, before="0" * 64)), "follows another version 1"),
+                     (published(replace(FIRST.edition, valid_until=END), "mia"), "signed by mia: 2 of")):
+        with pytest.raises(Refused, match=why):
+            take(home, Shelf(bad))
+    with pytest.raises(Unreachable, match="answers 404"):
+        take(home, Shelf(skipping), LATER)
+    hollow = Shelf(FIRST, SECOND, THIRD)
+    hollow.files[f"{URL}/2"] = skipping.signed.file()
+    with pytest.raises(Refused, match="version 3 does not follow version 1"):
+        take(home, hollow)
+    hollow.files[f"{URL}/newest"] = b"<html>"
+    with pytest.raises(Malformed, match=f"{URL}/newest: "):
+        take(home, hollow)
+    assert (home / "directory.json").read_bytes() == before
+
+
+def test_r34_an_older_version_is_no_matter_and_another_of_the_same_number_is_kept_as_evidence(home: Path) -> None:
+    put_in_force(home, KEYS, SECOND, "", LATER)
+    assert take(home, Shelf(FIRST)) is None
+    other = published(replace(SECOND.edition, valid_until=LATER + timedelta(days=9)))
+    with pytest.raises(Conflict, match="two versions 2") as refused:
+        take(home, Shelf(other))
+    kept = home / f"directory-2-{other.signed.digest[:16]}.json"
+    assert str(kept) in str(refused.value)
+    assert kept.read_bytes() == other.signed.file()
+    assert counting(home).signed.digest == SECOND.signed.digest
+
+
+def test_r34_one_bad_address_does_not_hide_a_good_one(home: Path) -> None:
+    shelf = Shelf(FIRST, SECOND)
+    shelf.files["http://bad/directory/newest"] = b"[]"
+    urls = ("http://gone/directory", "http://bad/directory", URL)
+    assert ask_in_turn(home, shelf, urls, counting(home), LATER)
+    assert counting(home).edition.version == 2
+    assert not ask_in_turn(home, shelf, urls, counting(home), LATER)
+
+
+def test_r34_peers_are_asked_by_turns_and_first_whom_we_do_not_know_well() -> None:
+    members = [replace(NCB, id=f"NCB-{n}", address=f"http://n{n}") for n in range(7)]
+    members.append(replace(NCB, id="NCB-8", channel="paper"))
+    directory = Directory([BANK, *members, replace(NCB, id="NCB-9", suspended=True)])
+    asked = [sources((), directory, "BANK-PT", turn) for turn in range(3)]
+    assert {url for urls in asked for url in urls} == {f"http://n{n}/directory" for n in range(7)}
+    assert directory.key_of("NCB-6", "0" * 16) is None
+    assert sources((), directory, "BANK-PT", 0)[0] == "http://n6/directory"
+    assert sources(("https://keepers.example/arrp",), directory, "BANK-PT", 0) == ("https://keepers.example/arrp",)
+    assert sources((), Directory([BANK]), "BANK-PT", 5) == ()
+
+
+def test_r34_every_node_serves_what_counts_there_and_what_counted(world: World) -> None:
+    for _ in range(2):
+        member = world.members["BANK-PT"]
+        world.clock.at += timedelta(minutes=2)
+        world.publish("BANK-PT", replace(member.participant, languages=(*member.participant.languages, "pt")),
+                      member.keys)
+        world.run(minutes=2)
+    hearing = world.members["VASP-LT"].hearing
+    assert hearing is not None
+    http = TestClient(peers_app(hearing))
+    newest = http.get("/directory/newest")
+    assert open_edition(read_signed(newest.content)).signed.digest == world.edition.signed.digest
+    assert {one.by for one in read_signed(newest.content).signatures} == {Signer.KEEPER}
+    again = http.get("/directory/newest", headers={"if-none-match": newest.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    for number in (1, 2, 3):
+        assert open_edition(read_signed(http.get(f"/directory/{number}").content)).edition.version == number
+    assert [http.get(f"/directory/{bad}").status_code for bad in ("4", "0", "x", "99999999999")] == [404] * 4
+
+
+def test_r34_a_node_that_meets_a_key_it_does_not_know_asks_at_once(world: World) -> None:
+    asked: list[datetime] = []
+    worker = world.members["VASP-LT"].worker
+    assert worker is not None
+    worker.service.node = replace(worker.node, fetch=lambda node, transport: asked.append(world.clock.at) or False)
+    world.run(minutes=11)
+    rounds = len(asked)
+    assert 2 <= rounds <= 3
+    worker.node.directory.key_of("NCB-XX", "0" * 16)
+    world.run(seconds=30)
+    assert len(asked) == rounds + 1

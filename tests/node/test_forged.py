@@ -32,18 +32,7 @@ from arrp.wire.envelope import Attached, Content, approve, b64, open_parcel, unb
 from arrp.wire.signed_text import SignedText, Signer
 from tests.conftest import ENGINES
 from tests.node import world as worlds
-from tests.node.forgery import (
-    BOTH,
-    FORGED,
-    WHOLE,
-    Forgery,
-    answered,
-    call_back,
-    in_force,
-    scene,
-    sealed,
-    true_request,
-)
+from tests.node.forgery import BOTH, FORGED, WHOLE, Forgery, answered, call_back, in_force, scene, sealed, true_request
 from tests.node.keeping import VALID, entry_of, published, redrafted
 from tests.node.mouth import Mouth
 from tests.node.world import BASIS, LT, START, World, amount, payment

@@ -45,11 +45,11 @@ def desk(world: World) -> Tasks:
 
 
 def todo(world: World) -> list[tuple[str, str | None]]:
-    return [(row["verb"], row["amount"]) for row in desk(world).listed()]
+    return [(row["verb"], row["amount"]) for row in desk(world).listed(OWNER)]
 
 
 def do(world: World, verb: str, **said: Any) -> dict[str, Any]:
-    (id,) = [row["id"] for row in desk(world).listed() if row["verb"] == verb]
+    (id,) = [row["id"] for row in desk(world).listed(OWNER) if row["verb"] == verb]
     row = desk(world).done(OWNER, id, dumps(Result(**{"clerk": "Tom", "at": world.clock.now(), **said})))
     world.settle()
     return row
@@ -88,8 +88,9 @@ def test_hold_keep_decide_return(bank: World) -> None:
     bank.officer("NCB-PT", "return", back, request=mine.id, by=("Rui", "Zoe"))
     bank.run(minutes=1)
     assert todo(bank) == [("give_back", "62000.00 EUR")]
-    (row,) = desk(bank).listed()
-    assert (desk(bank).shown(row["id"])["payee"], desk(bank).shown(row["id"])["hold_reference"]) == (ES, "BLK-7")
+    (row,) = desk(bank).listed(OWNER)
+    shown = desk(bank).shown(OWNER, row["id"])
+    assert (shown["payee"], shown["hold_reference"]) == (ES, "BLK-7")
     do(bank, "give_back", reference="SEPA-9", amount=amount("62000.00 EUR"))
     bank.run(minutes=1)
     assert (seen_in_spain(bank).hold.state, seen_in_spain(bank).terms.returned) == ("returned", 6200000)
@@ -110,7 +111,7 @@ def test_a_hold_that_lapses_is_a_task_and_without_basis_until_it_is_done(bank: W
     with pytest.raises(Malformed, match="no other no than NOT_FOUND"):
         do(bank, "release", cannot="REFUSED")
     bank.run(minutes=31)
-    assert [row["seconds_left"] < 0 for row in desk(bank).listed()] == [True]
+    assert [row["seconds_left"] < 0 for row in desk(bank).listed(OWNER)] == [True]
     assert [e.body.why for e in bank.log("BANK-PT") if e.kind == "Escalated" and e.body.what.startswith("task")] == [
         "release is overdue"]
     do(bank, "release", reference="UNB-7", amount=amount("0.00 EUR"))
@@ -227,16 +228,16 @@ def test_what_cannot_be_held_like_that(bank: World, said: dict[str, Any], why: s
 
 def test_only_a_manual_core_has_tasks(world: World) -> None:
     with pytest.raises(Refused, match="kind = \"manual\""):
-        Tasks(world.service("VASP-LT"), world.members["VASP-LT"].core).listed()
+        Tasks(world.service("VASP-LT"), world.members["VASP-LT"].core).listed(OWNER)
     with pytest.raises(Refused, match="gives no tasks"):
-        Tasks(world.service("NCB-ES"), None).shown(1)
+        Tasks(world.service("NCB-ES"), None).shown(OWNER, 1)
 
 
 def test_a_node_that_restarts_asks_for_the_same_tasks(bank: World) -> None:
     """I14: the tasks are in their file; a restarted node makes no second one."""
     do(bank, "find", **FOUND)
-    before = [(row["id"], row["verb"], row["due_at"]) for row in desk(bank).listed()]
+    before = [(row["id"], row["verb"], row["due_at"]) for row in desk(bank).listed(OWNER)]
     bank.stop("BANK-PT")
     bank.start("BANK-PT")
     bank.run(minutes=2)
-    assert [(row["id"], row["verb"], row["due_at"]) for row in desk(bank).listed()] == before
+    assert [(row["id"], row["verb"], row["due_at"]) for row in desk(bank).listed(OWNER)] == before

@@ -75,7 +75,7 @@ def test_an_act_to_paper_waits_and_is_never_posted_to_a_wire(world: World) -> No
     before = len(world.post.sent)
     world.run(minutes=6)
     assert not [url for url, _ in world.post.sent[before:] if "/parcels" in url]
-    (row,) = papers(world).listed()
+    (row,) = papers(world).listed(OWNER)
     assert (row["request"], row["kind"], row["to"], row["state"]) == (request, "Request", "NCB-DE", "paper")
     found = papers(world).of(OWNER, row["reference"])
     assert (found["request"], found["country"]) == (request, "DE")
@@ -89,7 +89,7 @@ def test_an_act_to_paper_waits_and_is_never_posted_to_a_wire(world: World) -> No
 def test_a_mistyped_reference_finds_nothing_else(world: World) -> None:
     """R-95: the check sign finds the slip before a wrong letter is opened."""
     asked(world)
-    reference = papers(world).listed()[0]["reference"]
+    reference = papers(world).listed(OWNER)[0]["reference"]
     wrong = ("X" if reference[0] != "X" else "Y") + reference[1:]
     with pytest.raises(Malformed, match="mistyped"):
         papers(world).of(OWNER, wrong)
@@ -101,7 +101,7 @@ def test_sent_answered_withdrawn_and_verified(world: World) -> None:
     """R-95, R-96, R-97: the life of a request on paper; later acts wait as letters too; the log verifies."""
     case, request = asked(world)
     post(world, request)
-    assert [row["state"] for row in papers(world).listed()] == ["by_hand"]
+    assert [row["state"] for row in papers(world).listed(OWNER)] == ["by_hand"]
     leg = ToldLeg(amount=amount("38000.00 EUR"), at=START, ref="P2", account=LT, name="Trading Lda")
     typed(world, request, answer="accepted", held=amount("62000.00 EUR"), basis=GERMAN, until=UNTIL, legs=(leg,),
           reference="H 12")
@@ -111,7 +111,7 @@ def test_sent_answered_withdrawn_and_verified(world: World) -> None:
     assert [event.kind for event in world.log("NCB-ES") if event.act_hash == PAPER] == [
         "RequestAccepted", "MovedOn", "HoldPlaced", "HoldConfirmed"]
     world.officer("NCB-ES", "withdraw", Withdraw("settled"), request=request, by=("Ana",))
-    waiting = [row for row in papers(world).listed() if row["state"] == "paper"]
+    waiting = [row for row in papers(world).listed(OWNER) if row["state"] == "paper"]
     assert [row["kind"] for row in waiting] == ["Withdraw"]
     letters = papers(world).of(OWNER, request)["letters"]
     said = text(read(Sheet, letters[-1]["sheet"]))
@@ -143,7 +143,7 @@ def test_the_participant_gets_a_node_and_the_conversation_goes_on_there(world: W
     mine = world.request("NCB-ES", request)
     assert (mine.terms.held, mine.unsigned, mine.wish) == (10000, False, "delivered")
     assert mine.hold.id == world.request("VASP-LT", request).hold.id
-    assert papers(world).listed() == []
+    assert papers(world).listed(OWNER) == []
 
 
 def test_the_same_sheet_is_the_same_file(world: World) -> None:
@@ -166,9 +166,9 @@ def test_postings_follow_the_channel(world: World) -> None:
     case = world.report(payment("100.00 EUR", LT, "P1"))
     request = world.ask(case, "100.00 EUR", LT)
     world.run(minutes=1)
-    assert papers(world).listed() == []
+    assert papers(world).listed(OWNER) == []
     listed(world, replace(vasp.participant, channel="paper"))
-    assert [(row["request"], row["state"]) for row in papers(world).listed()] == [(request, "paper")]
+    assert [(row["request"], row["state"]) for row in papers(world).listed(OWNER)] == [(request, "paper")]
     with world.service("NCB-ES").node.store.writing() as connection:
         posting.follow_channels(connection, [])
-    assert papers(world).listed() == []
+    assert papers(world).listed(OWNER) == []

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy.exc import DBAPIError
 
 from arrp.connectors.books import Order
 from arrp.connectors.simulated import Account, SimulatedCore
@@ -20,7 +22,7 @@ from arrp.core.account import institution_of
 from arrp.core.case import Case
 from arrp.core.crime import Crime
 from arrp.core.deadline import Basis, Power
-from arrp.core.errors import Unreachable
+from arrp.core.errors import ArrpError, Unreachable
 from arrp.core.events import Decide, Event
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Approval
@@ -35,6 +37,7 @@ from arrp.node.directory import directory_of
 from arrp.node.documents import Documents
 from arrp.node.hearing import Hearing
 from arrp.node.home import Found, fitted
+from arrp.node.http import problem
 from arrp.node.keys import NodeKeys, OfficerKey, fresh_keys, key_id, person_key
 from arrp.node.service import Node, Service
 from arrp.node.standing import Standing, draft_standing
@@ -122,10 +125,21 @@ class Post:
         fate = self.lose(url, body)
         if fate == "parcel":
             raise Unreachable("lost on the way")
-        answer = self.carry(url, body)
+        status, answer = self._answered(url, body)
         if fate == "receipt":
             raise Unreachable("the receipt was lost")
-        return 200, answer
+        return status, answer
+
+    def _answered(self, url: str, body: bytes) -> tuple[int, bytes]:
+        """As the peers' port answers: a refusal is a problem document, a store that is away is a 503."""
+        try:
+            return 200, self.carry(url, body)
+        except DBAPIError as error:
+            raise Unreachable("503: the store of that node cannot be reached") from error
+        except ArrpError as error:
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            return error.status, bytes(problem(error).body)
 
     def carry(self, url: str, body: bytes) -> bytes:
         address, _, what = url.rpartition("/")

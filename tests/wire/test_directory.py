@@ -358,3 +358,33 @@ def test_every_change_of_an_entry_is_told() -> None:
     ):  # fmt: skip
         assert said in told, told
     assert [change.revoked and change.revoked.id for change in found if change.revoked] == [stolen.id]
+
+
+@pytest.mark.parametrize("role", ["king", "Duty officer", "", "duty officer "])
+def test_r90_an_entry_with_a_role_that_is_none_is_refused_by_name(role: str) -> None:
+    """Read or signed: a mistyped role would carry nothing, and nobody would see it before the night it is needed."""
+    odd = replace(BANK, officers=(replace(BANK.officers[0], roles=("approver", role)),))
+    with pytest.raises(Malformed, match=r"officers: BANK-PT.ana: roles: .* is not one of duty officer, approver"):
+        entry_text(Entry(1, LATER, odd))
+    edition = edition_text(with_entry(entry_of(BANK, keys_of("BANK-PT"), LATER)))
+    said = b'\\"roles\\":[\\"duty officer\\"]'
+    assert said in edition
+    with pytest.raises(Malformed, match="roles: "):
+        open_edition(SignedText(edition.replace(said, b'\\"roles\\":[\\"%s\\"]' % role.encode(), 1)))
+
+
+def test_r90_a_role_stands_once() -> None:
+    odd = replace(BANK, officers=(replace(BANK.officers[0], roles=("approver", "approver")),))
+    with pytest.raises(Malformed, match="roles: approver is there 2 times"):
+        entry_text(Entry(1, LATER, odd))
+
+
+def test_r38_a_version_that_has_ended_counts_only_as_a_step_to_a_later_one() -> None:
+    after = published(RENEWED)
+    with pytest.raises(Refused, match="version 2 ended"):
+        check_next(FIRST, after, LATER + VALID)
+    check_next(FIRST, after, LATER + VALID, is_newest=False)
+    with pytest.raises(Refused, match="signed by mia"):
+        check_next(FIRST, published(RENEWED, "mia"), LATER + VALID, is_newest=False)
+    with pytest.raises(Refused, match="which is to come"):
+        check_next(FIRST, after, T0, is_newest=False)

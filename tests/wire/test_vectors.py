@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import urlsafe_b64decode
+from datetime import datetime
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from arrp.core.errors import Conflict, Refused
 from arrp.wire import envelope
+from arrp.wire.directory import check_first, check_next, open_edition
 from arrp.wire.envelope import Unpacked
+from arrp.wire.signed_text import read_signed
 from tests.wire.samples import ACT, READER
 from vectors.make import FOLDER, files
 
@@ -91,6 +96,54 @@ def test_leaves_and_roots() -> None:
     assert vectors["roots"][0] == hashlib.sha256().hexdigest()
     assert vectors["roots"][1] == vectors["rows"][0]["leaf"]
     assert len({*vectors["roots"]}) == 9
+
+
+def test_versions_of_the_directory_by_hand() -> None:
+    """R-34 from what `about` says alone: which of them k keepers signed, and which follows the first."""
+    vectors = committed("directory.json")
+    keepers = {row["key_id"]: Ed25519PublicKey.from_public_bytes(unb64(row["public"])) for row in vectors["keepers"]}
+    told = hashlib.sha256(b"arrp keepers v1\0" + vectors["keepers_text"].encode()).hexdigest()
+    assert told == vectors["keepers_digest"]
+    assert signed_by_hand(vectors, vectors["first"], keepers) == vectors["threshold"]
+    first = json.loads(vectors["first"]["file"].split("\n")[0])
+    taken = []
+    for row in vectors["next"]:
+        after = json.loads(row["file"].split("\n")[0])
+        follows = (after["version"] == first["version"] + 1 and after["before"] == vectors["first"]["digest"]
+                   and after["issued_at"] >= first["issued_at"])
+        if follows and signed_by_hand(vectors, row, keepers) >= vectors["threshold"]:
+            taken.append(row["name"])
+    assert taken == [row["name"] for row in vectors["next"] if row["takes"]] == ["signed by two of three"]
+
+
+def signed_by_hand(vectors: Any, row: Any, keepers: dict[str, Ed25519PublicKey]) -> int:
+    """How many different keepers signed it; none, if any signature as a keeper does not fit."""
+    text, *lines = row["file"].removesuffix("\n").split("\n")
+    digest, signed = hashlib.sha256(text.encode()), set()
+    assert digest.hexdigest() == row["digest"]
+    for signature in map(json.loads, lines):
+        try:
+            keepers[signature["key"]].verify(unb64(signature["signature"]),
+                                             vectors["tags"][signature["by"]].encode() + digest.digest())
+        except (InvalidSignature, KeyError):
+            return 0
+        signed.add(signature["key"])
+    return len(signed)
+
+
+def test_r34_versions_of_the_directory_as_the_code_takes_them() -> None:
+    vectors = committed("directory.json")
+    before = open_edition(read_signed(vectors["first"]["file"].encode()))
+    check_first(before, vectors["keepers_digest"], datetime.fromisoformat(vectors["first_at"]))
+    for row in vectors["next"]:
+        refused = None
+        try:
+            after = open_edition(read_signed(row["file"].encode()))
+            check_next(before, after, datetime.fromisoformat(row["at"]))
+        except (Refused, Conflict) as error:
+            refused = error
+        assert (refused is None) == row["takes"], row["name"]
+        assert isinstance(refused, Conflict) == row["alarm"], row["name"]
 
 
 def test_the_refused_rows_are_many() -> None:

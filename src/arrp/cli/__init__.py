@@ -34,6 +34,10 @@ COMMANDS = {
     "audit witnessed": "arrp.cli.audit:witnessed",
     "audit signed-by": "arrp.cli.audit:signed_by",
     "bench node": "arrp.cli.bench:node",
+    "bench life": "arrp.cli.bench:life",
+    "law show": "arrp.cli.law:show_law",
+    "law until": "arrp.cli.law:until",
+    "law check": "arrp.cli.law:check",
     "api key": "arrp.cli.access:make_key",
     "api list": "arrp.cli.access:list_keys",
     "api revoke": "arrp.cli.access:revoke_key",
@@ -91,6 +95,7 @@ COMMANDS = {
     "directory add": "arrp.cli.directory:add",
     "directory sign": "arrp.cli.directory:sign",
     "directory publish": "arrp.cli.directory:publish",
+    "directory fetch": "arrp.cli.directory:fetch",
     "directory paper": "arrp.cli.paper_entry:paper",
     "directory show": "arrp.cli.directory:show_directory",
     "directory changes": "arrp.cli.directory:show_changes",
@@ -103,6 +108,7 @@ COMMANDS = {
     "core show": "arrp.cli.core:show_core",
 }
 GROUPS = {
+    "law": "The law as data, and its clock.",
     "api": "Keys for officers' systems: /v1 over the network.",
     "node": "A node: the installation of one participant.",
     "audit": "The log: verified, and what peers showed of theirs.",

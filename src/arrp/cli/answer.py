@@ -102,7 +102,7 @@ def type_answer(asked: Answering) -> None:
     """Type a letter: what it says is heard as its sender's word, marked unsigned."""
     if asked.document is None:
         raise Malformed("an answer on paper is a document: --document FILE; a note of a call is one, too")
-    found = Desk(asked.home).get(f"/papers/{asked.request}")
+    found = Desk(asked.home, asked.officer).get(f"/papers/{asked.request}")
     answers = [("accepted", asked.accept), ("refused", asked.refuse), ("conditional", asked.condition),
                ("more_asked", asked.more), ("ended", asked.ended)]
     given = [word for word, said in answers if said]
@@ -111,7 +111,7 @@ def type_answer(asked: Answering) -> None:
     assert asked.source is not None
     said = AnsweredByHand(
         source=asked.source, by=asked.officer,
-        document=document(asked.home, found["request"], asked.document, "answer on paper"),
+        document=document(asked, found["request"], asked.document, "answer on paper"),
         answer=given[0] if given else None,
         reason=asked.refuse or asked.ended, condition=asked.condition, hold=asked.hold,
         held=_amount(asked.held), returned=_amount(asked.returned), not_found=_amount(asked.not_found),

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from arrp.bench.life import Waits
+from arrp.bench.life import life as measure_life
 from arrp.bench.node import Figures, measure
 from arrp.cli.asking import AsJson, command
 from arrp.cli.speaking import say, show_json, show_table
@@ -29,6 +31,30 @@ def node(messages: Messages = 2000, store: StoreUrl = "", as_json: AsJson = Fals
         return
     show_table(("what", "per second", "p50 ms", "p99 ms"), (_cells("floor", floor), _cells("node", found)))
     say(f"the node does {ratio:.2f} of the floor")
+
+
+Cases = Annotated[int, typer.Option(help="How many holds are asked for.", min=20, max=300)]
+Rate = Annotated[float, typer.Option(help="How many of them a second.", min=0.1, max=100)]
+
+
+@command
+def life(cases: Cases = 200, rate: Rate = 10, as_json: AsJson = False) -> None:
+    """How long an officer waits for a hold between four processes, beside the floor of the messages it takes."""
+    found = measure_life(cases, rate)
+    ways = {"held": found.held, "confirmed": found.confirmed}
+    if as_json:
+        show_json({"cases": cases, "rate": rate, "floor_ms": round(found.floor_ms, 2),
+                   **{name: _wait(waits, found.floor_ms) for name, waits in ways.items()}})
+        return
+    rows = ((name, str(waits.hops), *(f"{waits.at(share):.0f}" for share in (0.5, 0.9, 0.99)),
+             f"{waits.at(0.5) / (waits.hops * found.floor_ms):.0f}") for name, waits in ways.items())
+    show_table(("from the command", "messages", "p50 ms", "p90 ms", "p99 ms", "p50 in floors"), rows)
+    say(f"{cases} holds, {rate:g} a second; floor = {found.floor_ms:.1f} ms a message")
+
+
+def _wait(waits: Waits, floor_ms: float) -> dict[str, float]:
+    return {"messages": waits.hops, "p50_ms": round(waits.at(0.5), 1), "p90_ms": round(waits.at(0.9), 1),
+            "p99_ms": round(waits.at(0.99), 1), "in_floors": round(waits.at(0.5) / (waits.hops * floor_ms), 1)}
 
 
 def _row(found: Figures) -> dict[str, float]:

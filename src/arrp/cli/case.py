@@ -11,11 +11,11 @@ import typer
 from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, Looking, OfficerId, need_more, wished
 from arrp.cli.passphrase import PassphraseFile, ask_passphrase
-from arrp.cli.speaking import noted, say, show, show_json, show_table
+from arrp.cli.speaking import noted, say, say_whole, show, show_json, show_table
 from arrp.core.events import Erased, Outcome, Resolved
 from arrp.node.keys import load_officer_key
-from arrp.wire.envelope import unb64
 
+Exact = Annotated[bool, typer.Option("--bytes", help="Its exact bytes, too.")]
 ActId = Annotated[str, typer.Argument(metavar="ACT", help="Id of the draft.")]
 
 
@@ -96,9 +96,9 @@ def erase(asked: Erasing) -> None:
 
 
 @command
-def list_drafts(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
+def list_drafts(home: Home = ELSEWHERE, officer: Looking = "", as_json: AsJson = False) -> None:
     """Acts that wait for officers' signatures."""
-    rows = Desk(home).get("/drafts")
+    rows = Desk(home, officer).get("/drafts")
     if as_json:
         show_json(rows)
     else:
@@ -109,9 +109,15 @@ def list_drafts(home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
 
 
 @command
-def show_draft(act: ActId, home: Home = ELSEWHERE) -> None:
-    """The exact bytes that an officer would sign."""
-    show(unb64(Desk(home).get(f"/drafts/{act}")["bytes"]).decode())
+def show_draft(act: ActId, home: Home = ELSEWHERE, officer: Looking = "", exact: Exact = False, as_json: AsJson = False
+               ) -> None:
+    """What an officer would sign: each of its fields in words, read from the exact bytes."""
+    drafted = Desk(home, officer).draft(act)
+    if as_json:
+        show_json(drafted.tree)
+        return
+    for line in [*drafted.lines, *([drafted.data.decode()] if exact else [])]:
+        show(line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class Approving:
     act: ActId
     officer: OfficerId
     key: Annotated[Path, typer.Option(help="Your key file.")]
+    exact: Exact = False
     home: Home = ELSEWHERE
     passphrase_file: PassphraseFile = None
     as_json: AsJson = False
@@ -126,13 +133,14 @@ class Approving:
 
 @command
 def approve(asked: Approving) -> None:
-    """Sign a draft; the last signature that is needed lets it leave. What is signed is shown first."""
+    """Sign a draft; the last signature that is needed lets it leave. What is signed is shown first, in words."""
     desk = Desk(asked.home, asked.officer)
-    say(unb64(desk.get(f"/drafts/{asked.act}")["bytes"]).decode())
+    drafted = desk.draft(asked.act)
+    say_whole([*drafted.lines, *([drafted.data.decode()] if asked.exact else [])])
     key = load_officer_key(asked.key, ask_passphrase(asked.passphrase_file))
-    done = desk.sign(asked.act, asked.officer, key)
+    done = desk.sign(drafted, asked.officer, key)
     if asked.as_json:
-        show_json(done)
+        show_json({**done, "signed": drafted.tree})
     else:
         show(f"case {done['case']}")
         for line in done["said"]:

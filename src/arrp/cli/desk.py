@@ -6,6 +6,7 @@ they hash to what it is asked to sign, shows them, signs, and sends the signatur
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 from urllib.parse import quote
@@ -14,12 +15,13 @@ import httpx2
 import typer
 
 from arrp.cli.passphrase import ask_passphrase
-from arrp.cli.speaking import say, show, show_json
+from arrp.cli.speaking import say, say_whole, show, show_json
 from arrp.core.errors import ArrpError, Corrupt, Malformed, NeedsApproval, NotFound, Unreachable
 from arrp.core.messages import Approval
 from arrp.node.clock import Clock
 from arrp.node.config import home_from_environment
 from arrp.node.keys import OfficerKey, load_officer_key
+from arrp.wire.act_words import act_words
 from arrp.wire.codec import dumps, parse_json
 from arrp.wire.envelope import act_hash, approve, unb64
 
@@ -39,6 +41,25 @@ class Said(ArrpError):
     def __init__(self, detail: str, exit_code: int) -> None:
         super().__init__(detail)
         self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """The exact bytes of a draft, and the hash of salt and bytes that an officer signs."""
+
+    act: str
+    data: bytes
+    salt: str
+    act_hash: str
+
+    @property
+    def lines(self) -> list[str]:
+        """R-23: what is signed, in words that were read from the very bytes."""
+        return act_words(self.data, self.act_hash)
+
+    @property
+    def tree(self) -> dict[str, str]:
+        return {"act": self.act, "act_hash": self.act_hash, "salt": self.salt, "bytes": self.data.decode()}
 
 
 class Desk:
@@ -104,14 +125,19 @@ class Desk:
         return self.post("/commands", {"id": Clock().new_id(), "verb": verb, "officer": officer, "case": case,
                                        "request": request, "body": tree})
 
-    def sign(self, act: str, officer: str, key: OfficerKey) -> Any:
-        """Sign one draft. Raises Corrupt when the bytes are not those of the hash."""
+    def draft(self, act: str) -> Drafted:
+        """What waits for a signature. Raises Corrupt when the bytes are not those of the hash."""
         draft = self.get(f"/drafts/{act}")
-        found = act_hash(unb64(draft["salt"]), unb64(draft["bytes"]))
+        data = unb64(draft["bytes"])
+        found = act_hash(unb64(draft["salt"]), data)
         if found != draft["act_hash"]:
             raise Corrupt(f"the node shows other bytes than it wants signed for {act}: sign nothing, ask the operator")
-        approval = approve(key.signing, officer, key.key_id, found)
-        return self.post("/approvals", {"id": Clock().new_id(), "act": act, "approval": _tree(approval)})
+        return Drafted(act, data, draft["salt"], found)
+
+    def sign(self, drafted: Drafted, officer: str, key: OfficerKey) -> Any:
+        """Sign the very bytes that were shown."""
+        approval = approve(key.signing, officer, key.key_id, drafted.act_hash)
+        return self.post("/approvals", {"id": Clock().new_id(), "act": drafted.act, "approval": _tree(approval)})
 
 
 def _quoted(path: str) -> str:
@@ -151,7 +177,9 @@ def wished(asked: Wishing, verb: str, body: Any, *, request: str | None = None, 
     key = load_officer_key(asked.key, ask_passphrase(asked.passphrase_file)) if asked.key else None
     for draft in done["drafts"]:
         if key is not None:
-            signed = desk.sign(draft["act"], asked.officer, key)
+            drafted = desk.draft(draft["act"])
+            say_whole(drafted.lines)
+            signed = desk.sign(drafted, asked.officer, key)
             said += signed["said"]
             draft["signed"] = [*draft["signed"], asked.officer]
         if len(draft["signed"]) < draft["needs"]:

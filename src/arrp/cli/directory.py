@@ -1,4 +1,5 @@
-"""`arrp directory`: what its keepers do (keeper, add, sign), and what nodes do with it (publish, show, changes)."""
+"""`arrp directory`: what its keepers do (keeper, add, sign), what nodes do with it (publish,
+fetch, show, changes)."""
 
 from __future__ import annotations
 
@@ -15,8 +16,11 @@ from arrp.cli.passphrase import PassphraseFile, ask_passphrase
 from arrp.cli.speaking import say, show, show_json, show_table
 from arrp.core.errors import Malformed, NotFound, Refused
 from arrp.core.policy import Participant
+from arrp.node.calling import HttpTransport
 from arrp.node.clock import Clock
-from arrp.node.directory import put_in_force, read_edition, read_signed_entry
+from arrp.node.config import load_config
+from arrp.node.directory import put_in_force, read_edition, read_entry, read_signed_entry, trusted_directory
+from arrp.node.fetching import first_of, take_newer
 from arrp.node.files import read_file, replace_file
 from arrp.node.keys import keep_officer_key, load_node_keys, load_officer_key, new_officer_key
 from arrp.wire.announced import changes
@@ -31,11 +35,14 @@ from arrp.wire.directory import (
     next_edition,
     open_edition,
 )
+from arrp.wire.entry import check_address
 from arrp.wire.signed_text import SignedText, Signer
 
 DirectoryFile = Annotated[Path, typer.Argument(metavar="DIRECTORY", help="A version of the directory.")]
 Draft = Annotated[Path, typer.Argument(metavar="DRAFT", help="The next version; made where there is none.")]
 Entries = Annotated[list[Path], typer.Argument(metavar="ENTRY", help="Files entry.json, as participants hand them in.")]
+Digest = Annotated[str, typer.Option(help="For the first one: the digest of its keepers, as you were told over the "
+                                          "telephone.")]
 After = Annotated[Path | None, typer.Option("--after", help="The version in force, which it follows.")]
 
 
@@ -143,8 +150,7 @@ def sign(asked: Signing) -> None:
 class Publishing:
     home: Annotated[Path, typer.Argument(metavar="HOME", help="Home of a node; it may be running.")]
     directory: DirectoryFile
-    keepers_digest: Annotated[str, typer.Option(help="For the first one: the digest of its keepers, as you were told "
-                                                     "over the telephone.")] = ""
+    keepers_digest: Digest = ""
     as_json: AsJson = False
 
 
@@ -153,16 +159,65 @@ def publish(asked: Publishing) -> None:
     """Check a version against the one in force in this home, and put it in its place. A running node takes it up
     within a minute; kill -HUP makes it look at once."""
     after = read_edition(asked.directory)
-    path = asked.home / "directory.json"
-    if not path.exists() and not asked.keepers_digest:
-        raise Refused(f"{asked.home} trusts no directory yet. Ask one of its keepers on a number you know for the "
-                      f"digest, and say it with --keepers-digest. The file: {grouped(after.edition.keepers.digest)}")
+    if not (asked.home / "directory.json").exists():
+        _check_told(asked.home, asked.keepers_digest, after)
     before = put_in_force(asked.home, load_node_keys(asked.home), after, asked.keepers_digest, Clock().now())
     _tell(before, after)
     if asked.as_json:
         show_json({"version": after.edition.version, "digest": after.signed.digest})
     else:
         show(f"version {after.edition.version} counts in {asked.home}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    home: Annotated[Path, typer.Argument(metavar="HOME", help="Home of a node; it may be running.")]
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where it lies, such as https://arrp.example/directory of "
+                                                           "any node.")]
+    keepers_digest: Digest = ""
+    as_json: AsJson = False
+
+
+@command
+def fetch(asked: Fetching) -> None:
+    """Fetch newer versions, and put them in their place one after another, each checked as publish checks it. A
+    running node does that by itself; nothing is believed because of where it came from."""
+    check_address("URL", asked.url)
+    config, clock = load_config(asked.home), Clock()
+    address = read_entry(asked.home / "entry.json").address
+    transport = HttpTransport(clock, config.reach.from_(address))
+    before = _in_force(asked.home)
+    if before is None:
+        first = first_of(transport, asked.url)
+        _check_told(asked.home, asked.keepers_digest, first)
+        put_in_force(asked.home, load_node_keys(asked.home), first, asked.keepers_digest, clock.now())
+    while take_newer(asked.home, transport, asked.url, _counting(asked.home), clock.now()) is not None:
+        pass
+    transport.close()
+    after = _counting(asked.home)
+    if before is None or before.signed.digest != after.signed.digest:
+        _tell(before, after)
+    if asked.as_json:
+        show_json({"version": after.edition.version, "digest": after.signed.digest})
+    else:
+        show(f"version {after.edition.version} counts in {asked.home}")
+
+
+def _in_force(home: Path) -> Opened | None:
+    return _counting(home) if (home / "directory.json").exists() else None
+
+
+def _counting(home: Path) -> Opened:
+    found = trusted_directory(home, load_node_keys(home)).opened
+    assert found is not None, "what was put in force is an edition"
+    return found
+
+
+def _check_told(home: Path, keepers_digest: str, first: Opened) -> None:
+    """R-34: nobody trusts a first directory by its own word. Raises Refused, with what to compare."""
+    if not keepers_digest:
+        raise Refused(f"{home} trusts no directory yet. Ask one of its keepers on a number you know for the "
+                      f"digest, and say it with --keepers-digest. The file: {grouped(first.edition.keepers.digest)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Naming:
 @command
 def payee(asked: Naming) -> None:
     """Tell the holder where the money goes back: the account it was taken from. Two officers sign."""
-    proof = document(asked.home, asked.request, asked.document, "payee") if asked.document else None
+    proof = document(asked, asked.request, asked.document, "payee") if asked.document else None
     account = parse_account(asked.account) if asked.account else ""
     said = NamePayee(asked.ground, proof, asked.called_back, "", account, asked.name)
     wished(asked, "payee", said, request=asked.request)
@@ -65,7 +65,7 @@ class Returning:
 @command
 def give_back(asked: Returning) -> None:
     """Send held money back to the named payee: announced first, then sent. Two officers sign."""
-    proof = document(asked.home, asked.request, asked.document, asked.ground) if asked.document else None
+    proof = document(asked, asked.request, asked.document, asked.ground) if asked.document else None
     wished(asked, "return", Return(amount(asked.amount), asked.ground, proof), request=asked.request)
 
 

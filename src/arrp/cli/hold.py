@@ -69,7 +69,7 @@ class Extending:
 def extend(asked: Extending) -> None:
     """Extend a confirmed hold before its end, with a document, within what the law allows. Two officers sign."""
     said = Extend(_basis(asked.home, asked.power, asked.article, asked.reference), instant(asked.until),
-                  document(asked.home, asked.request, asked.document, "extension"))
+                  document(asked, asked.request, asked.document, "extension"))
     wished(asked, "extend", said, request=asked.request)
 
 
@@ -91,7 +91,7 @@ class Securing:
 @command
 def secure(asked: Securing) -> None:
     """An order of this country holds the money from here. Two officers sign."""
-    order = document(asked.home, asked.request, asked.order, "order")
+    order = document(asked, asked.request, asked.order, "order")
     said = Secure(_basis(asked.home, asked.power, asked.article, asked.reference), order, instant(asked.review_at))
     wished(asked, "secure", said, request=asked.request)
 

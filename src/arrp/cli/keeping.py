@@ -95,5 +95,5 @@ def bring_back(asked: Restoring) -> None:
 
 def _say_what_is_next(config: Config, still_open: tuple[str, ...]) -> None:
     for case in still_open:
-        say(f"case {case} was erased after this backup and is open in it: close and erase it again")
+        say(f"case {case} was erased after this backup and is open in it: close it, and it is erased again")
     say(f"next: arrp node serve {config.home}; it asks its peers what it said since, see arrp node status")

@@ -11,15 +11,16 @@ import typer
 
 from arrp.cli.asking import AsJson, command, instant
 from arrp.cli.passphrase import PassphraseFile, ask_passphrase
-from arrp.cli.speaking import say, show, show_json
+from arrp.cli.speaking import say, say_whole, show, show_json
 from arrp.core.mandate import Mandate
 from arrp.core.money import Amount
 from arrp.node.clock import Clock
 from arrp.node.files import replace_file, write_new
 from arrp.node.keys import load_officer_key
 from arrp.node.standing import Standing, draft_standing, read_standing
+from arrp.wire.act_words import act_words
 from arrp.wire.codec import dumps, parse_json
-from arrp.wire.envelope import approve
+from arrp.wire.envelope import approve, unb64
 
 StandingFile = Annotated[Path, typer.Argument(metavar="FILE", help="The standing mandate.")]
 
@@ -82,8 +83,7 @@ class Signing:
 def sign(asked: Signing) -> None:
     """Sign a standing mandate as one of its two officers. What is signed is shown first."""
     found = read_standing(asked.file)
-    for line in _lines(found):
-        say(line)
+    say_whole(act_words(unb64(found.attached.act), found.act_hash))
     key = load_officer_key(asked.key, ask_passphrase(asked.passphrase_file))
     found = found.signed(approve(key.signing, asked.officer, key.key_id, found.act_hash))
     replace_file(asked.file, dumps(found.attached))

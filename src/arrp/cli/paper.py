@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from arrp.cli.asking import AsJson, command
-from arrp.cli.desk import ELSEWHERE, Desk, Home, KeyFile, OfficerId, wished
+from arrp.cli.desk import ELSEWHERE, Desk, Home, KeyFile, Looking, OfficerId, wished
 from arrp.cli.passphrase import PassphraseFile
 from arrp.cli.speaking import say, show_json, show_table
 from arrp.core.by_hand import SentByHand, Way
@@ -28,6 +28,7 @@ class Printing:
     act: Annotated[str, typer.Option(help="Which act of it, if several wait.")] = ""
     again: Annotated[bool, typer.Option("--again", help="Also what was sent already.")] = False
     pdf: Annotated[Path | None, typer.Option(help="Write the PDF here.")] = None
+    officer: Looking = ""
     home: Home = ELSEWHERE
     as_json: AsJson = False
 
@@ -35,7 +36,7 @@ class Printing:
 @command
 def paper(asked: Printing) -> None:
     """Print what goes on paper: the act as a letter, with a form for the answer. Without REQUEST: what waits."""
-    desk = Desk(asked.home)
+    desk = Desk(asked.home, asked.officer)
     if not asked.request:
         _list(desk.get("/papers"), asked)
         return
@@ -84,7 +85,7 @@ class Posted:
 @command
 def sent_by_hand(asked: Posted) -> None:
     """Record that a letter was sent. Its clocks run on as for a node that is silent."""
-    found = Desk(asked.home).get(f"/papers/{asked.request}")
+    found = Desk(asked.home, asked.officer).get(f"/papers/{asked.request}")
     acts = [one["act"] for one in found["letters"] if one["state"] == "paper" and asked.act in ("", one["act"])]
     if not acts:
         raise Conflict(f"nothing of {asked.request} waits to be sent: arrp request paper lists what does")

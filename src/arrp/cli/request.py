@@ -132,6 +132,6 @@ class Giving:
 @command
 def give(asked: Giving) -> None:
     """Give the other side more, when it asked for more."""
-    files = tuple(document(asked.home, asked.request, file, "more") for file in asked.document or ())
+    files = tuple(document(asked, asked.request, file, "more") for file in asked.document or ())
     wished(asked, "give-more", GiveMore(files, asked.text), request=asked.request)
 

@@ -27,7 +27,8 @@ def serve(home: HomeArgument) -> None:
     """Run the node: peers on its port, its own officers on HOME/node.sock. SIGTERM or Ctrl-C stops it."""
     config = load_config(home)
     telemetry.start(config.log_level, config.log_format)
-    run(node_at(config), core_of(config), Doors(config.host, config.port, config.home / "node.sock", config.api))
+    run(node_at(config), core_of(config),
+        Doors(config.host, config.port, config.home / "node.sock", config.api, config.reach))
 
 
 def node_at(config: Config) -> Node:

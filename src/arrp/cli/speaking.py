@@ -22,6 +22,12 @@ def say(text: str) -> None:
     typer.echo(line if len(line) <= LINE_MAX else f"{line[:LINE_MAX - 300]} … {line[-250:]}", err=True)
 
 
+def say_whole(lines: Iterable[str]) -> None:
+    """Talk of which nothing may be left out: what somebody is about to sign."""
+    for line in lines:
+        typer.echo(plain(line), err=True)
+
+
 def show(text: str) -> None:
     """One line of data."""
     typer.echo(plain(text))

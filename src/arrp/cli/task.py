@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from arrp.cli.asking import AsJson, command, instant
-from arrp.cli.desk import ELSEWHERE, Desk, Home
+from arrp.cli.desk import ELSEWHERE, Desk, Home, Looking
 from arrp.cli.report import amount
 from arrp.cli.speaking import say, show, show_json, show_table
 from arrp.connectors.tasks import Line, Result
@@ -33,10 +33,10 @@ _CSV_BYTES_MAX = 1 << 20
 @command
 def list_tasks(
     done: Annotated[bool, typer.Option("--done", help="Those that are done, the newest first.")] = False,
-    home: Home = ELSEWHERE, as_json: AsJson = False,
+    officer: Looking = "", home: Home = ELSEWHERE, as_json: AsJson = False,
 ) -> None:
     """What is to be done, the most urgent first, with the time left."""
-    rows = Desk(home).get("/tasks", done=done)
+    rows = Desk(home, officer).get("/tasks", done=done)
     if as_json:
         show_json(rows)
         return
@@ -55,9 +55,9 @@ def _left(row: Any) -> str:
 
 
 @command
-def show_task(task: TaskId, home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
+def show_task(task: TaskId, officer: Looking = "", home: Home = ELSEWHERE, as_json: AsJson = False) -> None:
     """One task: what to do in the core, for whom, until when."""
-    found = Desk(home).get(f"/tasks/{task}")
+    found = Desk(home, officer).get(f"/tasks/{task}")
     if as_json:
         show_json(found)
         return

@@ -18,7 +18,7 @@ from typing import Any
 from arrp.connectors import NotYet
 from arrp.connectors.file import to_text, to_time
 from arrp.connectors.matching import compare, compare_names
-from arrp.connectors.tasks import Line, Result, Task, TaskBook, content_of
+from arrp.connectors.tasks import Line, Result, Task, TaskBook, content_of, no_account
 from arrp.core.answers import (
     AccountStatus,
     Cannot,
@@ -41,13 +41,20 @@ from arrp.core.answers import (
     Stopped,
     Why,
 )
-from arrp.core.errors import Conflict, Malformed, NotFound
+from arrp.core.errors import Conflict, Malformed
 from arrp.core.ledger import Ledger
 from arrp.core.money import Amount
 
 # What a clerk can do; the seconds are an hour, for who plans with them.
 CAN = Capabilities(Reach.AMOUNT, reversible=True, public=False, seconds=3600, in_flight=True, arm=False, return_=True)
 SKEW = timedelta(minutes=5)  # a clerk's watch may be before the node's
+
+
+def to_find(question: Question) -> dict[str, Any]:
+    """What a clerk is asked to find; the same question has the same `ref`, and is one task."""
+    wish = {"asset": question.asset, "account": question.account, "name": question.creditor_name,
+            "credits": [_claimed(credit) for credit in question.credits]}
+    return {**wish, "ref": sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()[:32]}
 
 
 class ManualCore:
@@ -65,11 +72,7 @@ class ManualCore:
         return CAN
 
     def find(self, question: Question) -> Found:
-        wish: dict[str, Any] = {
-            "asset": question.asset, "account": question.account, "name": question.creditor_name, 
-            "credits": [_claimed(credit) for credit in question.credits],
-        }
-        wish["ref"] = sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()[:32]
+        wish = to_find(question)
         with self._book.transaction():
             row = self._asked("find", str(wish["ref"]), wish)
             if row is not None:
@@ -157,7 +160,7 @@ class ManualCore:
                 answer = _no(verb, result) if result.cannot else _DONE[verb](self, wish, result)
                 self._book.close_task(id, result, answer, now)
             elif row["result"] != content_of(result):
-                raise Conflict(f"task {id} was done at {row['done_at']} with another result: {row['result']}. What "
+                raise Conflict(f"task {id} was done at {row['done_at']} with another result: arrp task show {id}. What "
                                "changed since is another task, or typed with arrp task ledger")
             return self._book.shown(self._book.task(id))
 
@@ -213,7 +216,7 @@ class ManualCore:
     def _account(self, ref: str) -> Row:
         found = self._book.row("SELECT * FROM accounts WHERE ref = ?", ref)
         if found is None:
-            raise NotFound(f"no clerk has stated an account {ref or '(none named)'} here: arrp task list")
+            raise no_account(ref)
         return found
 
     def _enter(self, account: str, asset: str, lines: tuple[Line, ...]) -> None:

@@ -94,6 +94,14 @@ class Task:
     result: dict[str, Any] | None
 
 
+def no_task(id: int) -> NotFound:
+    return NotFound(f"there is no task {id}: arrp task list")
+
+
+def no_account(ref: str) -> NotFound:
+    return NotFound(f"no clerk has stated an account {ref or '(none named)'} here: arrp task list")
+
+
 class TaskBook(CoreFile):
     """Tasks and what was stated by them."""
 
@@ -121,13 +129,13 @@ class TaskBook(CoreFile):
             known = self.row("SELECT * FROM tasks WHERE key = ?", f"{verb} {key}")
             assert known is not None
         if known["wish"] != content:
-            raise Conflict(f"{verb} {wish['ref']} is known with other content: {known['wish']}, not {content}")
+            raise Conflict(f"{verb} {wish['ref']} is known with other content")
         return known
 
     def task(self, id: int) -> Row:
         found = self.row("SELECT * FROM tasks WHERE id = ?", id)
         if found is None:
-            raise NotFound(f"there is no task {id}: arrp task list")
+            raise no_task(id)
         return found
 
     def shown(self, row: Row) -> Task:
@@ -164,7 +172,7 @@ class TaskBook(CoreFile):
         known = self.row("SELECT line FROM transfers WHERE account = ? AND ref = ? AND incoming = ?",
                          account, line.ref, line.incoming)  # fmt: skip
         if known is not None and known["line"] != content:
-            raise Conflict(f"transfer {line.ref} of account {account} is known with other content: {known['line']}")
+            raise Conflict(f"transfer {line.ref} of account {account} is known with other content: look at both again")
         if known is None:
             self.write("INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?)", self.next(line.at), account, line.ref,
                        line.incoming, line.amount.minor, content, hold)  # fmt: skip

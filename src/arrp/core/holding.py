@@ -17,7 +17,7 @@ from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
 from arrp.core.people import awaited, call_back, call_strangers
 from arrp.core.policy import Tally, strangers
-from arrp.core.reading import find, read_ledger
+from arrp.core.reading import find, is_looking, read_ledger
 from arrp.core.recovering import rebuild
 from arrp.core.request import Ask, Reason, Request
 from arrp.core.starting import block_of, core_until, may_hold, not_at_once, protected, starting
@@ -35,15 +35,23 @@ from arrp.core.step import Command, CoreAnswer, Joined, Step, digest
 
 
 def receive(step: Step, request: Request, tally: Tally) -> None:
-    """R-44: a request came in; ask the core which account and credit it is about, or stop the payment."""
+    """R-44: a request came in; ask the core which account and credit it is about, or stop the payment. For
+    somebody nobody has spoken to the core is not even asked: an answer, or its haste, would tell (R-91)."""
     step.note("RequestReceived", Answered(request.terms), request.id)
-    if _is_decided(request) and not strangers(step.rules.policy, step.rules.participant(request.peer), tally):
+    if _are_strangers(step, request, tally):
+        wait_for_decision(step, request, tally)
+        return
+    if _is_decided(request):
         request = _accept(step, request)
     if request.body.ask is Ask.STOP:
         wait_for_decision(step, request, tally)
         stop(step, request)
     else:
         find(step, request)
+
+
+def _are_strangers(step: Step, request: Request, tally: Tally) -> bool:
+    return bool(strangers(step.rules.policy, step.rules.participant(request.peer), tally))
 
 
 def _is_decided(request: Request) -> bool:
@@ -59,11 +67,19 @@ def _accept(step: Step, request: Request) -> Request:
 
 
 def called_back(step: Step, command: Command) -> None:
-    """R-91: what its authority had decided is done once its officers were spoken to."""
+    """R-91: once all of them were spoken to, what waited for it goes on: the core is asked, and what its
+    authority had decided is done."""
+    waited = awaited(step, step.case.request(command.request or ""))
     call_back(step, command)
     request = step.case.request(command.request or "")
-    if _is_decided(request) and request.is_undecided and not awaited(step, request):
-        find(step, _accept(step, request))
+    if step.rules.me.kind == "authority" or not waited or awaited(step, request) or not request.is_undecided:
+        return
+    if _is_decided(request):
+        request = _accept(step, request)
+    if request.body.ask is Ask.STOP:
+        stop(step, request)
+    elif not is_looking(step.case, request):
+        find(step, request)
 
 
 def wait_for_decision(step: Step, request: Request, tally: Tally) -> None:
@@ -87,13 +103,18 @@ def join(step: Step, given: Joined) -> None:
         rebuild(step, request, given.answer, given.in_force)
     elif request.wish == "withdrawn" or not request.is_open:  # while `find` ran: nothing was placed
         finish(step, request, Reason.WITHDRAWN)
-    elif not _is_answered_no(step, request, found):
+    elif _waits_for_a_call(step, request, given.tally) or not _is_answered_no(step, request, found):
         step.note("Located", located(request, found), request.id)
     request = step.case.request(request.id)
     if request.is_open and request.id in step.case.located:
         wait_for_decision(step, request, given.tally)
         if f"decide {request.id}" not in step.case.escalated:  # before a decision nothing is told either
             look_at(step, request, given.answer)
+
+
+def _waits_for_a_call(step: Step, request: Request, tally: Tally) -> bool:
+    """R-91: a call-back was taken back while the core looked: nothing is told of what it found."""
+    return request.is_undecided and _are_strangers(step, request, tally)
 
 
 def _is_answered_no(step: Step, request: Request, found: Found) -> bool:

@@ -15,8 +15,11 @@ def call_strangers(step: Step, request: Request, tally: Tally) -> None:
     """R-91: an officer calls each of them back, on a number of the directory, before anything is accepted."""
     requester = step.rules.participant(request.peer)
     for officer in strangers(step.rules.policy, requester, tally):
-        step.escalate(f"call-back {request.id} {officer}", "duty officer", request.id,
-                      f"first contact with {officer} of {request.peer}")
+        _to_call(step, request, officer, f"first contact with {officer} of {request.peer}")
+
+
+def _to_call(step: Step, request: Request, officer: str, why: str) -> None:
+    step.escalate(f"call-back {request.id} {officer}", "duty officer", request.id, why)
 
 
 def awaited(step: Step, request: Request) -> list[str]:
@@ -40,6 +43,8 @@ def call_back(step: Step, command: Command) -> None:
     step.note("CallBackMade", said, request.id)
     if not said.confirmed:
         step.anomaly("call-back-failed", f"{said.officer} of {request.peer} did not confirm it", request.id)
+        _to_call(step, request, said.officer, "the last call-back was denied")
+        step.escalate(f"decide {request.id}", "duty officer", request.id, "a call-back was denied")
 
 
 # --- who works on a case ----------------------------------------------------------------------------------------

@@ -37,6 +37,11 @@ def find(step: Step, request: Request) -> None:
     step.note("Intended", Intent(step.new_id("find", request.id, step.because), Verb.FIND, request.id), request.id)
 
 
+def is_looking(case: Case, request: Request) -> bool:
+    """Whether the core was asked about this request and has not answered yet."""
+    return any(intent.request == request.id and intent.verb is Verb.FIND for intent in case.intents.values())
+
+
 def read_ledger(step: Step, given: CoreAnswer) -> None:
     """Re-read the books of every open request from the account's ledger, where it can be read."""
     found = given.answer

@@ -15,10 +15,11 @@ from arrp.core.book import Block, Book
 from arrp.core.case import Case
 from arrp.core.coins import Coins
 from arrp.core.ending import cut, end, keep, state_blocked, unblock, withdraw
-from arrp.core.events import HoldStated, Verb
+from arrp.core.events import HoldStated
 from arrp.core.hold import Hold
 from arrp.core.ledger import Pin
-from arrp.core.reading import find, read_ledger, traced
+from arrp.core.people import awaited
+from arrp.core.reading import find, is_looking, read_ledger, traced
 from arrp.core.request import Reason, Request
 from arrp.core.requesting import heard_legs
 from arrp.core.stating import book_of, others_pins, write_book
@@ -74,7 +75,7 @@ def _hold_again(step: Step, request: Request, given: Reconciled) -> None:
     answer = given.found.get(request.id)
     if request.id in step.case.located and answer is not None:
         rebuild(step, request, answer, given.in_force)
-    elif not any(i.request == request.id and i.verb is Verb.FIND for i in step.case.intents.values()):
+    elif not awaited(step, request) and not is_looking(step.case, request):
         find(step, request)
     request = step.case.request(request.id)
     if request.wish == "withdrawn":

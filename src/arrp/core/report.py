@@ -71,7 +71,7 @@ class Payment:
 
     def __post_init__(self) -> None:
         if self.uetr and not _UETR.fullmatch(self.uetr):
-            raise Malformed(f"{self.uetr!r} is not a UETR in lower case")
+            raise Malformed("this UETR is not one in lower case: a UUID of version 4")
         if self.instructed_at is not None and self.instructed_at.tzinfo is None:
             raise Malformed(f"{self.instructed_at} has no time zone: an instant needs one")
 

@@ -83,11 +83,14 @@ def check_may_sign(who: Participant, officer: str, kind: str) -> None:
                       code="not-your-role")
 
 
+def reads_cases(who: Participant, officer: str) -> bool:
+    """Whether an officer is there and has a role that looks into cases (R-90)."""
+    return who.has_officer(officer) and any(ROLES[role].reads for role in _roles_of(who, officer) if role in ROLES)
+
+
 def may_read(who: Participant, officer: str, only: frozenset[str]) -> bool:
     """R-92: whether an officer may look into a case that `only` those named know (empty: everybody)."""
-    if only and officer not in only:
-        return False
-    return any(ROLES[role].reads for role in _roles_of(who, officer) if role in ROLES)
+    return (not only or officer in only) and reads_cases(who, officer)
 
 
 def holds_role(who: Participant, officer: str, role: str) -> bool:

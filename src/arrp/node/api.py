@@ -16,13 +16,14 @@ from starlette.concurrency import run_in_threadpool
 
 import arrp
 from arrp.connectors import Connector
-from arrp.core.errors import Forbidden, Malformed, NotFound
+from arrp.core.errors import Forbidden, Malformed
 from arrp.core.messages import DOCUMENT_BYTES_MAX
 from arrp.node.access import Access
 from arrp.node.callers import Caller, Identify, Keys
 from arrp.node.desk import BODIES, ID_MAX, Desk, Signature
 from arrp.node.documents import Documents
 from arrp.node.http import answer_problems, body_of
+from arrp.node.need_to_know import Known
 from arrp.node.papers import Papers
 from arrp.node.service import Service
 from arrp.node.tasks import Number, Tasks
@@ -41,7 +42,7 @@ Most = Annotated[int, Query(ge=1, le=ROWS_MAX)]
 Once = Annotated[str, Header(alias="Idempotency-Key", max_length=ID_MAX,
                              description="Under the same key a wish has the same answer, and no other effect.")]
 OnVersion = Annotated[str, Header(alias="If-Match", description="The ETag of the case the wish was made on.")]
-Known = Annotated[str, Header(alias="If-None-Match")]
+Seen = Annotated[str, Header(alias="If-None-Match")]
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused: a problem document says what was asked, what is there, what to do next.",
@@ -113,10 +114,10 @@ class _Door:
             more = {"link": f'</v1/cases?after={rows[-1]["id"]}&limit={limit}>; rel="next"'} if is_full else {}
             return JSONResponse(rows, headers=more)
 
-        def case(case: Id, known: Known = "", who: Caller = read) -> Response:
+        def case(case: Id, seen: Seen = "", who: Caller = read) -> Response:
             found = desk.case(who, case)
             tag = f'"{found["version"]}"'
-            return Response(status_code=304, headers={"etag": tag}) if known == tag else JSONResponse(
+            return Response(status_code=304, headers={"etag": tag}) if seen == tag else JSONResponse(
                 found, headers={"etag": tag})
 
         self.get("/cases", cases, "The cases of this node")
@@ -173,19 +174,24 @@ class _Door:
         document = self.needs("document")
 
         async def take(request: Request, case: Said = "", about: Annotated[Said, Query(alias="request")] = "",
-                       _who: Caller = document) -> Response:
+                       who: Caller = document) -> Response:
             data = await body_of(request, DOCUMENT_BYTES_MAX)
-            return JSONResponse(await run_in_threadpool(Documents.of(service).add, case, about, data))
+            return JSONResponse(await run_in_threadpool(added, who, (case, about), data))
 
-        def give(digest: Digest, _who: Caller = document) -> Response:
-            path = Documents.of(service).files.path(digest)
-            if not path.exists():
-                raise NotFound(f"document {digest[:12]} is not on this node", rule="R-58", code="no-document")
+        def added(who: Caller, where: tuple[str, str], data: bytes) -> Any:
+            known = Known(service, who)
+            found = known.case(where[0]) if where[0] else known.of_request(where[1])
+            return Documents.of(service).add(found.id, "", data)
+
+        def give(digest: Digest, who: Caller = document) -> Response:
+            path, known = Documents.of(service).files.path(digest), Known(service, who)
+            for case in known.document(digest):
+                known.look(case, f"document {digest[:12]}")
             return FileResponse(path, media_type="application/octet-stream", filename=digest,
                                 headers={"x-content-type-options": "nosniff"})
 
-        def listed(case: Said, _who: Caller = document) -> Any:
-            return Documents.of(service).listed(case)
+        def listed(case: Said, who: Caller = document) -> Any:
+            return Documents.of(service).listed(Known(service, who).case(case).id)
 
         self.post("/documents", take, "A document of ours", {"application/octet-stream": {}})
         self.get("/documents", listed, "The documents of a case")
@@ -200,11 +206,14 @@ class _Door:
         async def moved(request: Request, ref: Id, who: Caller = task) -> Response:
             return JSONResponse(await run_in_threadpool(tasks.moved, who, ref, await body_of(request)))
 
-        def listed(done: bool = False, _who: Caller = task) -> Any:
-            return tasks.listed(done)
+        def listed(done: bool = False, who: Caller = task) -> Any:
+            return tasks.listed(who, done)
 
-        def shown(id: Number, _who: Caller = task) -> Any:
-            return tasks.shown(id)
+        def shown(id: Number, who: Caller = task) -> Any:
+            return tasks.shown(who, id)
+
+        def waiting(who: Caller = read) -> Any:
+            return papers.listed(who)
 
         def letters(name: Id, who: Caller = read) -> Any:
             return papers.of(who, name)
@@ -213,7 +222,7 @@ class _Door:
         self.post("/ledgers/{ref}", moved, "What moved on an account", _json({"type": "object"}))
         self.get("/tasks", listed, "What clerks have to do")
         self.get("/tasks/{id}", shown, "One task")
-        self.get("/papers", _plain(papers.listed, read), "What goes on paper")
+        self.get("/papers", waiting, "What goes on paper")
         self.get("/papers/{name}", letters, "The letters of a request")
 
     def _keys(self, service: Service) -> None:

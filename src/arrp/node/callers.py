@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from arrp.core.case import Case
 from arrp.core.errors import Forbidden, Malformed, NotFound, Unauthenticated
-from arrp.core.roles import may_read
 from arrp.node.service import Service
 from arrp.node.store import callers
-from arrp.node.store.callers import ApiKey, Look
+from arrp.node.store.callers import ApiKey
 
 SCOPES = ("read", "wish", "approve", "task", "document", "metrics")
 DAYS_MAX = 366
@@ -38,10 +36,11 @@ class Caller:
         if scope not in self.scopes:
             raise Forbidden(f"this key is for {', '.join(sorted(self.scopes))}; this needs {scope}", code="scope")
 
-    def check_is(self, officer: str) -> None:
-        """R-90: with a key nobody speaks for somebody else. Raises Forbidden."""
+    def speaking_as(self, officer: str) -> Caller:
+        """R-90: with a key nobody speaks for somebody else; on the socket people say who they are. Raises Forbidden."""
         if not self.is_owner and officer != self.officer:
             raise Forbidden(f"this key is {self.officer}'s: {officer[:64]} uses another", rule="R-90", code="not-yours")
+        return replace(self, officer=officer)
 
 
 Identify = Callable[[str, str], Caller]  # the headers `authorization` and `arrp-officer` -> who calls
@@ -106,22 +105,3 @@ def _digest(secret: str) -> bytes:
 
 def _counts(key: ApiKey, now: datetime) -> bool:
     return key.revoked_at is None and now < key.until
-
-
-def may_know(service: Service, caller: Caller, case: Case) -> bool:
-    """R-92: who is named may know it if their role reads. On the socket nobody need be named, except for a
-    case that is known to named officers only."""
-    me = service.node.rules.me
-    if caller.is_owner and not caller.officer:
-        return not case.only
-    return me.has_officer(caller.officer) and may_read(me, caller.officer, case.only)
-
-
-def looked(service: Service, caller: Caller, case: Case, what: str) -> None:
-    """R-92: whoever looks at what is private in a case may, and is written down. Raises Forbidden."""
-    if not may_know(service, caller, case):
-        raise Forbidden("this case is known to named officers only, or your role does not read: ask one of them",
-                        rule="R-92", code="need-to-know")
-    with service.node.store.writing() as connection:
-        look = Look(service.node.clock.now(), caller.officer or "the node's own account", case.id, what)
-        callers.note_look(connection, look)

@@ -12,9 +12,14 @@ node.toml           default
 id                  needed              this participant, as the directory names it
 listen              127.0.0.1:8443      host:port where peers reach it, behind a proxy if there is one
 api                 none                host:port where officers' systems reach /v1 with a key, behind a proxy with TLS
+networks            []                  where peers may be beside the public internet: ["10.8.0.0/16"]; loopback for a
+                                        node that is itself at a loopback address in the directory
+exchange_seconds    20                  seconds, 1 to 25: how long one exchange with a peer may take
 store               sqlite:///HOME/node.db   or postgresql+psycopg://…
 log_level           info                debug | info | warning | error
 log_format          text                text | json: one object per line
+[directory]
+from                []                  where newer versions are asked for: ["https://…/directory"]; none = our peers
 [core]
 kind                none                none | simulated | manual: tasks for a clerk (R-99)
 path                core.db             the file of a simulated core, or of the clerks' tasks, below HOME
@@ -61,6 +66,7 @@ source, checked_on  needed    where the law is, and the day somebody read it: 20
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import tomllib
@@ -78,10 +84,11 @@ from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError, Malformed
 from arrp.core.money import Amount, decimals
 from arrp.core.policy import Participant, Policy, Rules
+from arrp.node.calling import EXCHANGE_SECONDS, PUBLIC, Network, Reach
 from arrp.node.directory import Directory
 from arrp.node.files import read_file
 from arrp.node.standing import load_standing
-from arrp.wire.entry import KINDS
+from arrp.wire.entry import KINDS, check_address
 
 T = TypeVar("T")
 
@@ -103,6 +110,8 @@ class Config:
     core: str
     core_path: Path
     api: tuple[str, int] | None = None
+    reach: Reach = PUBLIC
+    sources: tuple[str, ...] = ()
 
     @property
     def directory(self) -> Path:
@@ -119,10 +128,12 @@ def load_config(home: Path) -> Config:
     tree = _toml(home / "node.toml")
     node = _take("node.toml", tree, _NODE)
     core = _take("node.toml: [core]", node["core"], _CORE)
+    directory = _take("node.toml: [directory]", node["directory"], _DIRECTORY)
     host, port = parse_listen(node["listen"])
     store = node["store"] or f"sqlite:///{home / 'node.db'}"
     return Config(home, node["id"], host, port, store, node["log_level"], node["log_format"], core["kind"],
-                  home / core["path"], parse_listen(node["api"]) if node["api"] else None)
+                  home / core["path"], parse_listen(node["api"]) if node["api"] else None,
+                  Reach(node["networks"], node["exchange_seconds"]), directory["from"])
 
 
 def load_rules(config: Config, directory: Directory) -> Rules:
@@ -283,11 +294,29 @@ def _day(value: Any) -> str:
     return _typed(date, "a day, such as 2026-11-22 without quotes", value).isoformat()
 
 
+def _addresses(value: Any) -> tuple[str, ...]:
+    found = _texts(value)
+    for address in found:
+        check_address("from", address)
+    return found
+
+
 def _store(value: Any) -> str:
     text = _text(value)
     if not text.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
         raise Malformed("a store is sqlite:///… or postgresql+psycopg://…")  # not printed: it may hold a password
     return text
+
+
+def _networks(value: Any) -> tuple[Network, ...]:
+    return tuple(_network(text) for text in _texts(value))
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as why:
+        raise Malformed(f"{text!r} is no network, such as 10.8.0.0/16 or fd00::/8: {why}") from None
 
 
 def _within(low: int, high: int) -> Callable[[Any], int]:
@@ -299,10 +328,14 @@ _NODE = {
     "listen": _Key(_text, "127.0.0.1:8443"),
     "store": _Key(_store, ""),
     "api": _Key(_text, ""),
+    "networks": _Key(_networks, ()),
+    "exchange_seconds": _Key(_within(1, 25), EXCHANGE_SECONDS),
     "log_level": _Key(partial(_one_of, ("debug", "info", "warning", "error")), "info"),
     "log_format": _Key(partial(_one_of, ("text", "json")), "text"),
     "core": _Key(_table, {}),
+    "directory": _Key(_table, {}),
 }
+_DIRECTORY = {"from": _Key(_addresses, ())}
 _CORE = {"kind": _Key(partial(_one_of, ("none", "simulated", "manual")), "none"), "path": _Key(_text, "core.db")}
 _RULES = {"policy": _Key(_table, {}), "clocks": _Key(_table, {}), "retention": _Key(_table, {}),
           "power": _Key(_tables, [])}

@@ -10,8 +10,6 @@ import logging
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import httpx2
-
 from arrp.connectors import Connector, CoreDown, CoreUnclear, NotYet
 from arrp.core.answers import Cannot, ClaimedCredit, Held, HoldState, PayOut, Question, Stopped, Why
 from arrp.core.case import Case
@@ -20,7 +18,6 @@ from arrp.core.events import Intent, Verb
 from arrp.core.messages import Head, Urgency
 from arrp.core.request import Request
 from arrp.core.step import Answer, CoreAnswer
-from arrp.node.clock import Clock
 from arrp.node.hearing import Hearing
 from arrp.node.keys import NodeKeys
 from arrp.node.service import Node, Service, retrying
@@ -28,7 +25,6 @@ from arrp.node.store import recovering, talk, work
 from arrp.trace.follow import follow
 from arrp.wire.codec import loads, parse_json
 from arrp.wire.envelope import Attached, Routing, b64, content, seal, sign
-from arrp.wire.json_text import BYTES_MAX
 
 log = logging.getLogger("arrp.delivery")
 
@@ -36,7 +32,6 @@ LEASE = timedelta(seconds=30)  # a send or a question that takes longer is taken
 WAIT_SECONDS_MAX = {Urgency.URGENT: 30, Urgency.ROUTINE: 600}
 PROBLEMS_MAX = 12  # about five minutes for an urgent act: a directory may be on its way
 _LATER = (408, 425, 429)  # the peer says: not now
-ANSWER_SECONDS = 20  # less than a lease: nobody else has begun to send the same meanwhile
 KEEP_FOR = timedelta(days=7)  # a relay need not carry a parcel longer
 
 
@@ -45,32 +40,7 @@ class Transport(Protocol):
 
     def post(self, url: str, body: bytes) -> tuple[int, bytes]: ...
 
-
-class HttpTransport:
-    """HTTP to the addresses of the directory: no redirects, nothing read beyond what an answer may be,
-    and no longer than a lease lasts, however slowly it comes."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._client = httpx2.Client(timeout=10, follow_redirects=False, trust_env=False)
-
-    def post(self, url: str, body: bytes) -> tuple[int, bytes]:
-        try:
-            with self._client.stream("POST", url, content=body, headers={"content-type": "application/arrp"}) as answer:
-                return answer.status_code, self._read(url, answer)
-        except httpx2.HTTPError as error:
-            raise Unreachable(f"{url} does not answer: {error}") from error
-
-    def _read(self, url: str, answer: httpx2.Response) -> bytes:
-        data, end = bytearray(), self._clock.seconds() + ANSWER_SECONDS
-        for chunk in answer.iter_bytes():
-            data += chunk
-            if len(data) > BYTES_MAX or self._clock.seconds() > end:
-                raise Unreachable(f"{url} answers more than {BYTES_MAX} bytes, or for more than {ANSWER_SECONDS} s")
-        return bytes(data)
-
-    def close(self) -> None:
-        self._client.close()
+    def get(self, url: str, tag: str, most: int) -> tuple[int, bytes]: ...
 
 
 class Delivery:

@@ -6,19 +6,21 @@ over their hash. Who calls is node/callers' business, and over which door node/a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from arrp.core.case import Case
-from arrp.core.errors import Malformed, NotFound
+from arrp.core.errors import Malformed
 from arrp.core.events import Event
 from arrp.core.messages import Approval
 from arrp.core.protocol import COMMANDS
+from arrp.core.roles import check_may_wish
 from arrp.core.sentences import marks, sentence
 from arrp.core.step import Command
 from arrp.core.sums import money
-from arrp.node.callers import Caller, looked, may_know
+from arrp.node.callers import Caller
+from arrp.node.need_to_know import Known
 from arrp.node.service import Node, Service, retrying
 from arrp.node.store import audit, cases, directories, talk, work
 from arrp.wire.codec import dumps, parse_json, read
@@ -67,17 +69,30 @@ class Desk:
     def command(self, caller: Caller, data: bytes, key: str = "", at: int | None = None) -> dict[str, Any]:
         """A wish. `key`: its id, when it does not stand in the body; `at`: the version of the case it was made on."""
         wish, body = _wished(parse_json(data), key)
-        caller.check_is(wish.officer)
-        self.node.rules.me.officer(wish.officer)
+        caller = caller.speaking_as(wish.officer)
+        check_may_wish(self.node.rules.me, wish.officer, wish.verb)  # before any case: a role is nobody's secret
+        self._check_known(caller, wish)
         secret = self.node.clock.salt().hex()
         given = Command(wish.id, wish.verb, wish.officer, wish.request, body, secret)
         case_id, events = retrying(lambda: self.service.command(given, wish.case, at))
         return self._done(case_id, events)
 
+    def _check_known(self, caller: Caller, wish: Wish) -> None:
+        """R-92: raises NotFound before anything of a case is compared, counted or refused. A report names no case."""
+        known = Known(self.service, caller)
+        if wish.verb == "report":
+            return
+        if wish.case is not None:
+            known.case(wish.case)
+        else:
+            known.of_request(wish.request or "")
+
     def approve(self, caller: Caller, data: bytes, key: str = "") -> dict[str, Any]:
         said = read(Signature, _with_id(parse_json(data), key))
         _check_id(said.id)
-        caller.check_is(said.approval.officer)
+        caller = caller.speaking_as(said.approval.officer)
+        self.node.rules.me.officer(caller.officer)
+        Known(self.service, caller).draft(said.act)
         case_id, events = retrying(lambda: self.service.approve(said.act, said.approval, said.id))
         return self._done(case_id, events)
 
@@ -101,28 +116,20 @@ class Desk:
 
     def drafts(self, caller: Caller) -> list[dict[str, Any]]:
         """Acts that wait for officers' signatures."""
-        return [self._draft_row(draft, case) for case in self._known_to(caller) for draft in case.drafts.values()]
-
-    def _known_to(self, caller: Caller) -> list[Case]:
-        """The cases that who calls may know of (R-92)."""
-        with self.node.store.reading() as connection:
-            found = [self.service.folds.read(connection, row.id) for row in cases.listed(connection)
-                     if row.state != "joined"]
-        return [case for case in found if may_know(self.service, caller, case)]
+        known = Known(self.service, caller).cases()
+        return [self._draft_row(draft, case) for case in known for draft in case.drafts.values()]
 
     def draft(self, caller: Caller, act: str) -> dict[str, Any]:
-        """The exact bytes to read and sign."""
-        with self.node.store.reading() as connection:
-            kept = talk.own_act(connection, self.node.me, act)
-        if kept is None:
-            raise NotFound(f"there is no draft {act} on this node")
+        """The exact bytes to read and sign. Raises NotFound."""
+        known = Known(self.service, caller)
+        kept = known.draft(act)
         if kept.case_id is not None:
-            looked(self.service, caller, self._case(kept.case_id), f"draft {act}")
+            known.look(known.case(kept.case_id), f"draft {act}")
         return {"act": act, "act_hash": kept.act_hash, "salt": b64(kept.salt), "bytes": b64(kept.data)}
 
     def cases(self, caller: Caller, after: str, most: int) -> list[dict[str, Any]]:
         """The cases after a case, in the order in which they were opened."""
-        known = {case.id for case in self._known_to(caller)}
+        known = {case.id for case in Known(self.service, caller).cases()}
         with self.node.store.reading() as connection:
             rows = [row for row in cases.listed(connection) if row.id in known]
         first = next((place + 1 for place, row in enumerate(rows) if row.id == after), 0)
@@ -130,13 +137,11 @@ class Desk:
                  "opened_at": row.opened_at.isoformat(), "due_at": row.due_at and row.due_at.isoformat()}
                 for row in rows[first:first + most]]
 
-    def _case(self, case_id: str) -> Case:
-        with self.node.store.reading() as connection:
-            return self.service.folds.read(connection, case_id)
-
     def case(self, caller: Caller, case_id: str) -> dict[str, Any]:
-        case = self._case(case_id)
-        looked(self.service, caller, case, "case")
+        """One case, whole. Raises NotFound."""
+        known = Known(self.service, caller)
+        case = known.case(case_id)
+        known.look(case, "case")
         with self.node.store.reading() as connection:
             events = cases.log_of(connection, case_id, 1, case.version)
         counted = money(case)
@@ -158,27 +163,35 @@ class Desk:
 
     def holds(self, caller: Caller) -> list[dict[str, Any]]:
         """What we hold and why, and what others hold for us."""
-        return [
-            {"case": case.id, "request": request.id, "peer": request.peer, **_hold_row(request, self.node.clock.now())}
-            for case in self._known_to(caller) for request in case.requests.values() if request.hold is not None
-        ]
+        known, now = Known(self.service, caller).cases(), self.node.clock.now()
+        return [{"case": case.id, "request": request.id, "peer": request.peer, **_hold_row(request, now)}
+                for case in known for request in case.requests.values() if request.hold is not None]
 
     def log(self, caller: Caller, after: int) -> list[dict[str, Any]]:
         """What this node stated itself, in words, in commit order, after a position."""
-        known = {case.id for case in self._known_to(caller)}
-        return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind, "said": said}
-                for at, case_id, event in self._feed(after) if event.by == self.node.me and case_id in known
-                and (said := sentence(event))]
+        def told(event: Event) -> bool:
+            return event.by == self.node.me and sentence(event) is not None
+
+        return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind,
+                 "said": sentence(event)} for at, case_id, event in self._feed(caller, after, told)]
 
     def changes(self, caller: Caller, after: int) -> list[dict[str, Any]]:
         """The change feed: every event, in commit order, after a position, without anything private."""
-        known = {case.id for case in self._known_to(caller)}
         return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind, "by": event.by,
-                 "request": event.request} for at, case_id, event in self._feed(after) if case_id in known]
+                 "request": event.request} for at, case_id, event in self._feed(caller, after, lambda _: True)]
 
-    def _feed(self, after: int) -> list[tuple[int, str, Event]]:
-        with self.node.store.reading() as connection:
-            return cases.feed(connection, after, FEED_MAX)
+    def _feed(self, caller: Caller, after: int, wanted: Callable[[Event], bool]) -> list[tuple[int, str, Event]]:
+        """Rows that the caller may know. A page is empty only at the end: what is left out ends no feed."""
+        known = {case.id for case in Known(self.service, caller).every_case()}
+        found: list[tuple[int, str, Event]] = []
+        while not found:
+            with self.node.store.reading() as connection:
+                page = cases.feed(connection, after, FEED_MAX)
+            if not page:
+                break
+            found = [row for row in page if row[1] in known and wanted(row[2])]
+            after = page[-1][0] + 1
+        return found
 
     def checkpoints(self) -> list[dict[str, Any]]:
         """The largest checkpoint each peer has shown us, and one that contradicts it, if it showed two histories."""
@@ -201,6 +214,7 @@ class Desk:
             newest = audit.newest(connection)
             return {"node": self.node.me, "name": self.node.rules.me.name, "country": self.node.rules.me.country,
                     "queued": talk.queued(connection), "unplaced": audit.unplaced(connection),
+                    "intents": len(work.open_intents(connection)), "joins": work.open_joins(connection),
                     "cases": len(cases.listed(connection)), "checkpoint": newest[0] if newest else 0,
                     "rules": self.node.rules.digest}
 

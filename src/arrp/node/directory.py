@@ -24,7 +24,7 @@ from arrp.wire.entry import VERSION, Entry, entry_text, open_entry
 from arrp.wire.envelope import sealing_public, signing_public
 from arrp.wire.signed_text import TEXT_MAX, SignedText, Signer, read_signed
 
-_FILE_MAX = TEXT_MAX + (1 << 16)
+FILE_MAX = TEXT_MAX + (1 << 16)
 
 
 class Directory:
@@ -34,6 +34,7 @@ class Directory:
     def __init__(self, participants: Iterable[Participant], opened: Opened | None = None) -> None:
         self.participants: Mapping[str, Participant] = {who.id: who for who in participants}
         self.opened = opened
+        self.missed = ""  # who was last asked for with a key that is not here: perhaps a newer version has it
         everybody = self.participants.values()
         self._signing = {(who.id, key.id): (key, signing_public(key.key)) for who in everybody for key in who.signing}
         self._officers = {
@@ -69,6 +70,8 @@ class Directory:
     def key_of(self, sender: str, kid: str) -> Ed25519PublicKey | None:
         """The key a node signs, or signed, with (wire.envelope.KeyOf): for evidence, whatever became of it."""
         found = self._signing.get((sender, kid))
+        if found is None:
+            self.missed = sender
         return found and found[1]
 
     def officer_key_of(self, participant: str, officer: str, key_id: str) -> Ed25519PublicKey | None:
@@ -90,6 +93,8 @@ class Directory:
     def officer_key_at(self, participant: str, officer: str, key_id: str, at: datetime) -> Ed25519PublicKey | None:
         """The key of an officer for an approval that arrives now; None when it does not count (R-36, R-37)."""
         found = self._officers.get((participant, officer, key_id))
+        if found is None:
+            self.missed = participant
         return found[1] if found and found[0].fault(at) is None else None
 
     def signing_officer(self, participant: str, officer: str, key_id: str, at: datetime) -> Ed25519PublicKey | None:
@@ -124,7 +129,7 @@ def directory_of(opened: Opened) -> Directory:
 def read_edition(path: Path) -> Opened:
     """A version as its keepers hand it out, or a draft of one; who signed it is not looked at.
     Raises NotFound, and Malformed or Refused naming the file, the entry and the field."""
-    data = read_file(path, _FILE_MAX)
+    data = read_file(path, FILE_MAX)
     try:
         return open_edition(read_signed(data))
     except (Malformed, Refused) as why:
@@ -153,18 +158,31 @@ def trusted_directory(home: Path, keys: NodeKeys) -> Directory:
 def put_in_force(home: Path, keys: NodeKeys, after: Opened, keepers_digest: str, now: datetime) -> Opened | None:
     """Check a version against the one in force, and put it in its place, in one moment; the version it followed.
     The first one is compared with `keepers_digest`. Raises Refused, Conflict. The same once more is no matter."""
-    path = home / "directory.json"
-    before = trusted_directory(home, keys).opened if path.exists() else None
+    before = trusted_directory(home, keys).opened if (home / "directory.json").exists() else None
     if before is None:
         check_first(after, keepers_digest, now)
     elif before.signed.digest == after.signed.digest:
         return before
     else:
         check_next(before, after, now)
+    _write(home, keys, after)
+    return before
+
+
+def put_between(home: Path, keys: NodeKeys, after: Opened, now: datetime) -> None:
+    """`put_in_force` for a version that has a later one already: itself it may have ended (R-38). Raises Refused,
+    Conflict, NotFound."""
+    before = trusted_directory(home, keys).opened
+    assert before is not None
+    check_next(before, after, now, is_newest=False)
+    _write(home, keys, after)
+
+
+def _write(home: Path, keys: NodeKeys, after: Opened) -> None:
+    """With the keepers' signatures, and the one of this node that says it was checked."""
     keepers = tuple(one for one in after.signed.signatures if one.by is Signer.KEEPER)
     mine = SignedText(after.signed.text, keepers).signed(Signer.NODE, keys.signing, keys.signing_id)
-    replace_file(path, mine.file())
-    return before
+    replace_file(home / "directory.json", mine.file())
 
 
 # --- entries --------------------------------------------------------------------------------------

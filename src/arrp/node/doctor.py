@@ -24,11 +24,11 @@ from arrp.node.keys import NodeKeys, load_node_keys
 from arrp.node.store import cases, recovering, work
 from arrp.node.store.migrate import newest_version
 from arrp.node.store.tables import cases as case_table
-from arrp.node.store.tables import outbox, peers
+from arrp.node.store.tables import checkpoints, outbox
 from arrp.node.verify import verify
 
 OK, WARNING, FAILING = "ok", "warning", "failing"
-SKEW = timedelta(seconds=2)
+SKEW = timedelta(seconds=5)
 LATE = timedelta(seconds=60)  # I6
 WAITING = timedelta(minutes=5)
 FREE_PART = 0.10
@@ -122,7 +122,7 @@ def _store(patient: Patient, directory: Directory | None) -> Iterator[Finding]:
             yield from _life(connection, patient.clock.now())
             yield from _late(connection, patient.clock.now())
             yield from _talk(connection, patient.clock.now())
-            yield from _clock(connection)
+            yield from _clock(connection, patient.clock.now())
     except (DBAPIError, ArrpError) as error:
         why = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         yield Finding("store", FAILING, f"it cannot be read: {why}", "is the database up? else restore a backup: "
@@ -198,20 +198,24 @@ def _talk(connection: Connection, now: datetime) -> Iterator[Finding]:
                           "arrp audit witnessed --json; tell its operator")
 
 
-def _clock(connection: Connection) -> Iterator[Finding]:
-    """Peers say when they stated something; we wrote down when we heard it."""
-    query = select(peers.c.id, peers.c.stated_at, peers.c.compared_at)
-    apart = {row.id: row.stated_at - row.compared_at for row in connection.execute(query)
-             if row.stated_at is not None and row.compared_at is not None}
-    close = [peer for peer, by in apart.items() if abs(by) <= SKEW + timedelta(seconds=20)]
+def _clock(connection: Connection, now: datetime) -> Iterator[Finding]:
+    """Peers state their time; what is in the log was written before now."""
+    mend = "start time synchronisation (chrony, systemd-timesyncd), then the node again: holds end by this clock"
+    written = connection.execute(select(func.max(checkpoints.c.at))).scalar()
+    if written is not None and written > now + SKEW:
+        yield Finding("clock", FAILING, f"it is {_minutes(written - now)} behind what this node has written", mend)
+    apart = recovering.apart(connection)
+    far = {peer: by for peer, by in apart.items() if abs(by) > SKEW}
     if not apart:
         yield Finding("clock", OK, "nobody to compare with yet")
-    elif len(close) * 2 < len(apart):
-        far = ", ".join(f"{peer} {by.total_seconds():+.0f} s" for peer, by in sorted(apart.items()))
-        yield Finding("clock", WARNING, f"most peers have another time: {far}",
-                      "start time synchronisation (chrony, systemd-timesyncd): holds end by this clock")
+    elif len(far) * 2 > len(apart):
+        said = ", ".join(f"{peer} {by.total_seconds():+.0f} s" for peer, by in far.items())
+        yield Finding("clock", WARNING, f"most peers have another time: {said}", mend)
+    elif far:
+        yield Finding("clock", OK, f"{len(apart) - len(far)} of {len(apart)} peers have the same time; "
+                      f"{', '.join(far)} should look at theirs")
     else:
-        yield Finding("clock", OK, f"{len(close)} of {len(apart)} peers have the same time")
+        yield Finding("clock", OK, f"{len(apart)} peers have the same time")
 
 
 def _log(config: Config, directory: Directory) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from arrp.core.messages import PAGE_BYTES, DocumentAsk
 from arrp.node.delivery import Transport
 from arrp.node.files import Files
 from arrp.node.service import Node, Service
-from arrp.node.store import documents, talk
+from arrp.node.store import documents
 from arrp.node.store.documents import Needed
 from arrp.wire.document import open_page, seal_page
 from arrp.wire.envelope import VERSION, sign, verify
@@ -52,8 +52,8 @@ class Documents:
         """A document of ours, for a case or for that of a request. The file first: a row without one would
         lie. Raises NotFound, Malformed."""
         with self.node.store.reading() as connection:
-            case_id = case or talk.case_of(connection, request) or ""
-            self.service.folds.read(connection, case_id)
+            folds = self.service.folds
+            case_id = (folds.read(connection, case) if case else folds.of_request(connection, request)).id
         digest, size = self.files.take([data])
         now = self.node.clock.now()
         with self.node.store.writing() as connection:

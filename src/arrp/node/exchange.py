@@ -28,6 +28,7 @@ log = logging.getLogger("arrp.exchange")
 
 MOST = 4000  # conversations in one exchange: 400 kB
 COPIES_BYTES = 600_000  # of one page; one copy always fits into what an answer may be
+AHEAD = timedelta(minutes=5)  # of our clock: what a peer states later than that is not heard
 _KEEP_FOR = timedelta(hours=1)
 
 
@@ -56,6 +57,8 @@ class Exchange:
         with self.node.store.reading() as connection:
             known = recovering.named(connection, theirs.sender, wanted)
             others = recovering.with_peer(connection, theirs.sender, theirs.after, theirs.until, MOST + 1)
+        if {row.request for row in others} <= set(wanted):  # else it has not said how it sees them: we ask in our turn
+            self._compared(theirs.sender)
         known |= {row.request: row for row in others}
         blank = {name: talk.Conversation(theirs.sender, name, "", 0, 0, 0, 0) for name in wanted}
         rows = [row for _, row in sorted((blank | known).items())]
@@ -67,6 +70,7 @@ class Exchange:
         theirs = self.hear(jws)
         if theirs.sender != peer:
             raise Refused(f"{theirs.sender} answers for {peer}", rule="R-28", code="wrong-addressee")
+        self._compared(peer)
         return theirs.until if theirs.until > after else ""
 
     def _state(self, peer: str, between: tuple[str, str], rows: list[talk.Conversation]) -> str:
@@ -74,10 +78,16 @@ class Exchange:
         exchange = StateExchange(VERSION, self.node.me, peer, self.node.clock.now(), *between, stated)
         return sign(exchange, self.node.keys.signing, self.node.keys.signing_id)
 
+    def _compared(self, peer: str) -> None:
+        with self.node.store.writing() as connection:
+            work.compared(connection, peer, self.node.clock.now())
+
     def hear(self, jws: str | bytes) -> StateExchange:
-        """R-28: what the peer has not seen of ours is sent again; what we have not seen it sends itself.
+        """R-28: what the peer has not seen of ours is sent again; what we have not seen it sends itself. One that
+        forgot what it said to us takes that back first: our words would come before its own that they answer.
         Who says it has seen more than we ever said is asked for copies: it may know what we forgot."""
         theirs = self._verified(jws)
+        self._check_time(theirs)
         now = self.node.clock.now()
         with self.node.store.writing() as connection:
             if not recovering.keep_stated_at(connection, theirs.sender, theirs.at):
@@ -86,17 +96,27 @@ class Exchange:
             known = recovering.named(connection, theirs.sender, [said.request for said in theirs.conversations])
             for said in theirs.conversations:
                 ours = known.get(said.request)
-                if ours is not None and said.seen < ours.sent:
+                if ours is not None and said.seen < ours.sent and said.sent >= ours.seen:
                     talk.reopen(connection, theirs.sender, said.request, said.seen, now)
             forgotten = any(said.seen > (known[said.request].sent if said.request in known else 0)
                             for said in theirs.conversations)
             if forgotten and recovering.doubt(connection, theirs.sender, now):
                 log.warning("%s has seen more of us than we remember saying: asking it for copies", theirs.sender)
-            work.compared(connection, theirs.sender, now)
         if forgotten:
             self.service.look_back()
         self.node.wake()
         return theirs
+
+    def _check_time(self, theirs: StateExchange) -> None:
+        """How far its clock and ours are apart is kept for who operates them. What is stated from the future would
+        make every true exchange after it a stale one. Raises Refused."""
+        self.node.clock.heard(theirs.sender, theirs.at)
+        now = self.node.clock.now()
+        with self.node.store.writing() as connection:
+            recovering.keep_apart(connection, theirs.sender, theirs.at - now)
+        if theirs.at > now + AHEAD:
+            raise Refused(f"{theirs.sender} states this at {theirs.at:%Y-%m-%dT%H:%M:%SZ}, and here it is "
+                          f"{now:%Y-%m-%dT%H:%M:%SZ}: one of the two clocks is wrong", rule="R-28", code="stale")
 
     def _verified(self, jws: str | bytes) -> StateExchange:
         theirs = verify(StateExchange, jws, self.service.key_now)

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from arrp.core.errors import Conflict
 from arrp.core.policy import Policy
+from arrp.node.calling import Getting
 from arrp.node.clock import Clock
 from arrp.node.config import Config, load_rules, rules_digest
 from arrp.node.directory import Directory, trusted_directory
+from arrp.node.fetching import ask_in_turn, sources
 from arrp.node.files import Files
 from arrp.node.keys import NodeKeys, load_node_keys
 from arrp.node.service import Node
@@ -42,6 +44,7 @@ class Home:
         self.config = config
         self._found: Found | None = None
         self._seen: object = None
+        self._turn = 0
 
     def open(self, clock: Clock) -> Node:
         """Raises NotFound, Malformed, Refused, Conflict: a node that nobody would believe does not start."""
@@ -54,7 +57,7 @@ class Home:
         self._found = Found(directory, keys, rules.policy, standing)
         in_use = keys.in_use(rules.me, clock.now())
         node = Node(Store(config.store), rules, directory, in_use, clock, standing, renew=self.renewed,
-                    files=Files(config.home / "documents"))
+                    fetch=self.fetched, files=Files(config.home / "documents"))
         return fitted(node, self._found, clock.now()) or node
 
     def renewed(self, node: Node) -> Node | None:
@@ -67,6 +70,14 @@ class Home:
             self._found = replace(self._found, directory=trusted_directory(self.config.home, keys), keys=keys)
             self._seen = looks
         return fitted(node, self._found, node.clock.now())
+
+    def fetched(self, node: Node, transport: Getting) -> bool:
+        """Ask the configured addresses, or some peers, for the version after the one that counts, and put it in
+        force here; `renewed` takes it up. Whether there was one: then there may be more."""
+        assert node.directory.opened is not None
+        urls = sources(self.config.sources, node.directory, node.me, self._turn)
+        self._turn += 1
+        return ask_in_turn(self.config.home, transport, urls, node.directory.opened, node.clock.now())
 
     def _looks(self) -> object:
         """What changes when somebody writes to the directory or the keys."""

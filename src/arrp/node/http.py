@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -23,6 +24,7 @@ from starlette.requests import ClientDisconnect
 
 from arrp.core.errors import ArrpError, Malformed, NotFound, Unreachable
 from arrp.node.documents import Documents
+from arrp.node.fetching import NEWEST, PATH, given, tag_of
 from arrp.node.hearing import Hearing
 from arrp.node.operating import is_ready
 from arrp.wire.json_text import BYTES_MAX
@@ -60,7 +62,7 @@ async def body_of(request: Request, most: int = BYTES_MAX) -> bytes:
 
 
 def peers_app(hearing: Hearing) -> FastAPI:
-    """POST /parcels, POST /state, POST /copies, POST /documents, GET /health."""
+    """POST /parcels, POST /state, POST /copies, POST /documents, GET /directory/…, GET /health."""
     app = FastAPI(title="ARRP peers", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     answer_problems(app)
 
@@ -85,6 +87,12 @@ def peers_app(hearing: Hearing) -> FastAPI:
         data = await body_of(request)
         return Response(await run_in_threadpool(hearing.exchange.copies, data), media_type="application/json")
 
+    def newest(request: Request) -> Response:
+        return _directory(hearing, request, None)
+
+    def edition(request: Request, version: Annotated[int, Path(ge=1, lt=1 << 31)]) -> Response:
+        return _directory(hearing, request, version)
+
     def health() -> JSONResponse:
         """Live as long as it answers; ready when it would take a parcel. Nothing else is anybody's business."""
         ready = is_ready(hearing.service)
@@ -94,8 +102,19 @@ def peers_app(hearing: Hearing) -> FastAPI:
     app.add_api_route("/state", state, methods=["POST"])
     app.add_api_route("/copies", copies, methods=["POST"])
     app.add_api_route("/documents", documents, methods=["POST"])
+    app.add_api_route(f"{PATH}/{NEWEST}", newest, methods=["GET"])
+    app.add_api_route(f"{PATH}/{{version}}", edition, methods=["GET"])
     app.add_api_route("/health", health, methods=["GET"])
     return app
+
+
+def _directory(hearing: Hearing, request: Request, version: int | None) -> Response:
+    """R-34: signed by its keepers, and secret to nobody."""
+    found = given(hearing.service.node.store, version)
+    tag = {"etag": tag_of(found.digest)}
+    if tag["etag"] in request.headers.get("if-none-match", ""):
+        return Response(None, HTTPStatus.NOT_MODIFIED, tag)
+    return Response(found.file(), headers=tag, media_type="application/arrp-directory")
 
 
 # --- one way to fail, for both apps --------------------------------------------------------------------

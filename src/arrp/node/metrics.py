@@ -18,9 +18,9 @@ from sqlalchemy import Connection, func, select
 from arrp.core.case import Case
 from arrp.core.messages import Head
 from arrp.node.service import Service
-from arrp.node.store import audit, cases, recovering
+from arrp.node.store import audit, cases, recovering, work
 from arrp.node.store.tables import cases as case_table
-from arrp.node.store.tables import checkpoints, intents, joins, outbox, peers
+from arrp.node.store.tables import checkpoints, intents, outbox, peers
 from arrp.wire.codec import loads
 
 
@@ -55,6 +55,7 @@ class Figures:
     epoch: int
     recovering: bool
     peers: tuple[Peer, ...]
+    clock_off: float
 
 
 class Metrics:
@@ -73,7 +74,7 @@ class Metrics:
             states: dict[str, int] = {state: count for state, count in connection.execute(counted)}
             tries = select(func.count(), func.max(intents.c.tries)).where(intents.c.answered_at.is_(None))
             asked, most = connection.execute(tries).one()
-            waiting = connection.execute(select(func.count()).where(joins.c.done_at.is_(None))).scalar() or 0
+            waiting = work.open_joins(connection)
             known = tuple(_peers(connection, now, lost))
             due = connection.execute(select(func.min(case_table.c.due_at))).scalar()
             newest = connection.execute(select(func.max(checkpoints.c.size), func.max(checkpoints.c.at))).one()
@@ -83,6 +84,7 @@ class Metrics:
                 asked, most or 0, waiting, dict(sorted(holds.items())), connection.execute(open_cases).scalar() or 0,
                 people, _since(due, now) if due else 0.0, audit.unplaced(connection), newest[0] or 0,
                 _since(newest[1], now) if newest[1] else -1.0, lost.epoch, lost.is_on, known,
+                self.service.node.clock.off_by().total_seconds(),
             )
 
     def _holds(self, connection: Connection) -> tuple[Counter[str], int]:
@@ -149,6 +151,7 @@ def _families(found: Figures) -> Iterator[tuple[str, str, Iterable[tuple[dict[st
         ("log_unplaced", "Events without a position in the tree.", found.unplaced),
         ("checkpoint_size", "Leaves under the newest signed checkpoint.", found.checkpoint),
         ("checkpoint_age_seconds", "How old that is; -1: there is none.", found.checkpoint_age),
+        ("clock_off_seconds", "By how much this machine's clock was set and is not believed.", found.clock_off),
         ("epoch", "Which life of this node it is.", found.epoch),
         ("recovering", "1 while the node asks what it said before it was restored.", int(found.recovering)),
     )
@@ -180,6 +183,9 @@ def words(found: Figures) -> list[str]:
         f"{found.intents} questions wait for the core, {found.joins} requests for their account's case",
         f"clocks are {found.late:.0f} s late; log: {found.checkpoint} leaves signed, {found.unplaced} not placed yet",
     ]
+    if found.clock_off:
+        said.append(f"the clock of this machine was set by {found.clock_off:+.0f} s: until most peers have that time "
+                    "it is not believed, and holds end by the time that has passed")
     if found.recovering:
         said.append(f"recovering (epoch {found.epoch}): no command leaves and nothing is placed or returned")
     said += [f"{peer.id} has not told yet what we said to it" for peer in found.peers if peer.owes]

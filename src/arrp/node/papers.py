@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from arrp.core.errors import NotFound
 from arrp.core.mandate import Mandate
-from arrp.node.callers import Caller, looked
+from arrp.node.callers import Caller
+from arrp.node.need_to_know import Known
 from arrp.node.service import Service
 from arrp.node.store import posting, talk
 from arrp.node.store.cases import BODIES
@@ -29,40 +30,34 @@ class Papers:
     def __init__(self, service: Service) -> None:
         self.service = service
 
-    def listed(self) -> list[dict[str, Any]]:
+    def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """Everything that goes or went on paper, oldest first."""
+        return [_row(found) for found in self._postings(Known(self.service, caller))]
+
+    def _postings(self, known: Known) -> list[posting.Posting]:
+        """Those that who calls may know (R-92)."""
+        mine = {case.id for case in known.cases()}
         with self.service.node.store.reading() as connection:
-            return [_row(found) for found in posting.postings(connection)]
+            return [found for found in posting.postings(connection) if found.case_id in mine]
 
     def of(self, caller: Caller, name: str) -> dict[str, Any]:
-        """The letters of one request, by its id or a reference on paper. Raises NotFound, Malformed, and
-        Refused where the case is known to others only (R-92)."""
-        found = self._of(name)
-        with self.service.node.store.reading() as connection:
-            case = self.service.folds.read(connection, found["case"])
-        looked(self.service, caller, case, f"letters of {found['request']}")
-        return found
+        """The letters of one request, by its id or a reference on paper. Raises NotFound, Malformed."""
+        known = Known(self.service, caller)
+        every = self._postings(known)
+        request = name if len(name) > _REFERENCE_MAX else _referenced(every, name)
+        found = [one for one in every if one.head.request == request]
+        if not found:
+            raise NotFound(f"request {request} has no letters: it goes to a node, or nothing was said yet")
+        known.look(known.case(found[0].case_id), f"letters of {request}")
+        return self._letters(request, found)
 
-    def _of(self, name: str) -> dict[str, Any]:
+    def _letters(self, request: str, found: list[posting.Posting]) -> dict[str, Any]:
         with self.service.node.store.reading() as connection:
-            request = self._request(connection, name)
-            found = posting.postings(connection, request)
-            if not found:
-                raise NotFound(f"request {request} has no letters: it goes to a node, or nothing was said yet")
             about = next((reference_of(one.head.act_hash) for one in found if one.kind == "Request"), "")
             peer = self.service.node.rules.participant(found[0].head.to)
             letters = [{**_row(one), "sheet": parse_json(dumps(self._sheet(connection, one, about)))} for one in found]
         return {"request": request, "case": found[0].case_id, "to": peer.id, "name": peer.name,
                 "country": peer.country, "letters": letters}
-
-    def _request(self, connection: Connection, name: str) -> str:
-        if len(name) > _REFERENCE_MAX:
-            return name
-        reference = read_reference(name)
-        for one in posting.postings(connection):
-            if reference_of(one.head.act_hash) == reference:
-                return str(one.head.request)
-        raise NotFound(f"no letter of this node has the reference {reference}")
 
     def _sheet(self, connection: Connection, one: posting.Posting, about: str) -> Sheet:
         kept = talk.act(connection, one.head.act_hash)
@@ -76,6 +71,14 @@ class Papers:
             mandate_approvals=mandate.approvals if mandate is not None else (),
             about="" if one.kind == "Request" else about,
         ))  # fmt: skip
+
+
+def _referenced(every: list[posting.Posting], name: str) -> str:
+    reference = read_reference(name)
+    for one in every:
+        if reference_of(one.head.act_hash) == reference:
+            return str(one.head.request)
+    raise NotFound(f"no letter of this node has the reference {reference}")
 
 
 def _row(one: posting.Posting) -> dict[str, Any]:

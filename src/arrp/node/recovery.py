@@ -16,9 +16,11 @@ from functools import partial
 from arrp.connectors import Connector
 from arrp.core.case import Case
 from arrp.core.errors import ArrpError, Malformed, Refused, Unreachable
+from arrp.core.events import Erased, Escalated, Event
 from arrp.core.messages import Act, ConversationState, Head, Receipt, StateExchange
 from arrp.core.recovering import is_unfinished
 from arrp.core.step import CoreAnswer, Reconciled
+from arrp.node.backup import erased_before
 from arrp.node.delivery import Transport, question
 from arrp.node.service import Node, Service, retrying
 from arrp.node.store import cases, recovering, work
@@ -41,6 +43,7 @@ class Recovery:
 
     def __init__(self, service: Service, transport: Transport, core: Connector | None) -> None:
         self.service, self.transport, self.core = service, transport, core
+        self._to_forget: frozenset[str] | None = None  # None: nobody looked since this node is whole
 
     @property
     def node(self) -> Node:
@@ -81,8 +84,32 @@ class Recovery:
         with self.node.store.writing() as connection:
             recovering.end(connection)
         self.service.look_back()
+        self._to_forget = None
         log.warning("recovered: epoch %d; silent were %s", lost.epoch, ", ".join(sorted(lost.silent)) or "none")
         self.node.wake()
+
+    def forget_again(self) -> None:
+        """R-60: what was erased after the backup was made is erased again, by the list that lies outside the store;
+        what was open then, once an officer has closed it again."""
+        files = self.node.files
+        if files is None or self.service.recovering.is_on or self._to_forget == frozenset():
+            return
+        with self.node.store.reading() as connection:
+            states = {row.id: row.state for row in cases.listed(connection) if row.state not in ("joined", "erased")}
+        listed = erased_before(files.erased) if self._to_forget is None else self._to_forget
+        self._to_forget = frozenset(id for id in listed if id in states)
+        for id in sorted(self._to_forget):
+            retrying(partial(self._forget, id, states[id] == "closed"))
+
+    def _forget(self, case_id: str, is_closed: bool) -> None:
+        with self.service.transaction() as door:
+            now, me, what = door.now, self.node.me, f"erased before {case_id}"
+            if is_closed:
+                door.record(case_id, [Event("CaseErased", me, now, None, what, Erased("it was erased before"))])
+            elif what not in door.load(case_id).escalated:
+                said = Escalated(what, "data-protection officer",
+                                 "closed and erased after the backup was made: close it, and it is erased again")
+                door.record(case_id, [Event("Escalated", me, now, None, what, said)])
 
     # --- peers -------------------------------------------------------------------------------------------
 

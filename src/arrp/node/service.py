@@ -30,6 +30,7 @@ from arrp.core.policy import Rules, Tally
 from arrp.core.protocol import next_due, step
 from arrp.core.request import Ask, Asked
 from arrp.core.step import Approve, Command, CoreAnswer, Given, Joined, Late, Tick
+from arrp.node.calling import Getting
 from arrp.node.clock import Clock
 from arrp.node.directory import Directory
 from arrp.node.files import Files
@@ -60,6 +61,7 @@ class Node:
     standing: tuple[Standing, ...] = ()
     wake: Callable[[], None] = lambda: None
     renew: Callable[[Node], Node | None] = lambda node: None
+    fetch: Callable[[Node, Getting], bool] = lambda node, transport: False  # a newer directory, into its home (R-34)
     files: Files | None = None  # where documents lie; None: a node without a home has no files (R-58)
 
     @property
@@ -237,10 +239,8 @@ class Transaction:
         return found
 
     def case_of_request(self, request: str) -> str:
-        found = talk.case_of(self.connection, request)
-        if found is None:
-            raise NotFound(f"no case on this node has a request {request or '(none named)'}")
-        return found
+        """Raises NotFound."""
+        return self.service.folds.of_request(self.connection, request).id
 
     def conversation(self, peer: str, request: str) -> talk.Conversation | None:
         """Its locked row, its case locked with it."""

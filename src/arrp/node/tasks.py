@@ -8,16 +8,17 @@ from typing import Annotated, Any
 from fastapi import Path
 
 from arrp.connectors import Connector
-from arrp.connectors.manual import ManualCore
-from arrp.connectors.tasks import Line, Result, Task
+from arrp.connectors.manual import ManualCore, to_find
+from arrp.connectors.tasks import Line, Result, Task, no_account, no_task
 from arrp.core.errors import Malformed, Refused
 from arrp.core.events import Intent, Verb
 from arrp.core.money import Amount
 from arrp.core.request import Request
 from arrp.node.callers import Caller
 from arrp.node.delivery import question
+from arrp.node.need_to_know import Known
 from arrp.node.service import Service
-from arrp.node.store import work
+from arrp.node.store import cases, work
 from arrp.wire.codec import parse_json, read
 from arrp.wire.json_text import INTEGER_MAX
 
@@ -47,43 +48,52 @@ class Tasks:
             raise Refused('this node gives no tasks to clerks: [core] kind = "manual" in node.toml does', rule="R-99")
         return self._core
 
-    def listed(self, done: bool = False) -> list[dict[str, Any]]:
+    def listed(self, caller: Caller, done: bool = False) -> list[dict[str, Any]]:
         """Open tasks, the most urgent first; with `done` those that are done, the newest first."""
-        return [self._row(task) for task in self.core.tasks(done=done)]
+        known, every = Known(self.service, caller), self.core.tasks(done=done)
+        return [self._row(task, request) for task, request in self._with_requests(known, every)]
 
-    def shown(self, id: Number) -> dict[str, Any]:
+    def shown(self, caller: Caller, id: int) -> dict[str, Any]:
         """One task, with all that a clerk needs to do it. Raises NotFound."""
-        task = self.core.task(id)
+        known = Known(self.service, caller)
+        task, request = self._task(known, id)
+        if request is not None:
+            known.look(known.of_request(request.id), f"task {id}")
         wish = {name: value for name, value in task.wish.items() if name not in ("amount", "asset", "ref")}
-        return {**self._row(task), **wish, "result": task.result}
+        return {**self._row(task, request), **wish, "result": task.result}
 
     def done(self, caller: Caller, id: int, data: bytes) -> dict[str, Any]:
         """What the clerk did; the node hears of it at once. Raises NotFound, Malformed, Conflict."""
         result = read(Result, parse_json(data))
-        self._check_clerk(caller, result.clerk)
-        asset = self._asset(self.core.task(id))
+        task, request = self._task(Known(self.service, self._clerk(caller, result.clerk)), id)
+        asset = _asset(task, request)
         for amount in (result.amount, result.there, result.protected):
             if amount is not None and asset and amount.asset != asset:
                 raise Malformed(f"{amount}: task {id} is in {asset}")
         task = self.core.done(id, result)
         self._tell()
-        return self._row(task)
+        return self._row(task, request)
 
     def moved(self, caller: Caller, account_ref: str, data: bytes) -> dict[str, Any]:
         """What moved on an account since. Raises NotFound, Malformed, Conflict."""
         said = read(Moved, parse_json(data))
-        self._check_clerk(caller, said.clerk)
-        booked = self.core.add_lines(account_ref, said.lines)
+        known, core = Known(self.service, self._clerk(caller, said.clerk)), self.core
+        with self.service.node.store.reading() as connection:
+            case_id = cases.find(connection, self.service.account_key(account_ref))
+        if case_id is not None and not known.has(case_id):
+            raise no_account(account_ref)
+        booked = core.add_lines(account_ref, said.lines)
         self._tell()
         return {"account": account_ref, "lines": len(said.lines), "booked": booked}
 
-    def _check_clerk(self, caller: Caller, clerk: str) -> None:
+    def _clerk(self, caller: Caller, clerk: str) -> Caller:
         """A result has a name that the directory knows (R-99), and nobody types in another's (R-90)."""
-        caller.check_is(clerk)
+        caller = caller.speaking_as(clerk)
         roles = self.service.node.rules.me.officer(clerk).roles
         if not set(roles) & _CLERKS:
             raise Refused(f"{clerk} is {', '.join(roles) or 'without a role'}: tasks are done by a "
                           f"{' or '.join(sorted(_CLERKS))}", rule="R-90", code="not-your-role")
+        return caller
 
     def _tell(self) -> None:
         node = self.service.node
@@ -91,10 +101,9 @@ class Tasks:
             work.ask_again(connection, node.clock.now())
         node.wake()
 
-    def _row(self, task: Task) -> dict[str, Any]:
+    def _row(self, task: Task, request: Request | None) -> dict[str, Any]:
         left = task.due_at - self.service.node.clock.now()
-        asset, minor = self._asset(task), task.wish.get("amount")
-        request = self._request(task)
+        asset, minor = _asset(task, request), task.wish.get("amount")
         return {
             "id": task.id, "verb": task.verb, "asset": asset,
             "amount": str(Amount(minor, asset)) if minor is not None and asset else None,
@@ -103,24 +112,50 @@ class Tasks:
             "request": request and request.id, "still_wanted": None if request is None else request.is_open,
         }  # fmt: skip
 
-    def _asset(self, task: Task) -> str:
-        """Of a payment in flight the task knows no asset: the request does."""
-        request = None if task.asset else self._request(task)
-        return request.body.asked.asset if request is not None else task.asset
+    # --- whose task it is ------------------------------------------------------------------------------------
 
-    def _request(self, task: Task) -> Request | None:
-        """The request for whose sake an open task is there."""
+    def _task(self, known: Known, id: int) -> tuple[Task, Request | None]:
+        """Raises NotFound, in the words of the core, for what who calls may not know (R-92)."""
+        task = self.core.task(id)
+        found = self._with_requests(known, [task])
+        if not found:
+            raise no_task(id)
+        return found[0]
+
+    def _with_requests(self, known: Known, every: list[Task]) -> list[tuple[Task, Request | None]]:
+        """The tasks that who calls may know, each with a request of theirs for whose sake it is there. One that is
+        for no request here is every clerk's until it is done: it was asked before the node lost its memory."""
+        asked = self._asked(is_done=any(task.done_at is not None for task in every))
+        mine = {case.id for case in known.every_case()}
+        found: list[tuple[Task, Request | None]] = []
+        for task in every:
+            causes = [(case_id, request) for case_id, intent, request in asked if _is_for(task, intent, request)]
+            theirs = [request for case_id, request in causes if case_id in mine]
+            if theirs:
+                found.append((task, next((request for request in theirs if request.is_open), theirs[0])))
+            elif not causes and task.done_at is None:
+                found.append((task, None))
+        return found
+
+    def _asked(self, is_done: bool) -> list[tuple[str, Intent, Request]]:
+        """What the core was asked, in which case, for which request: all of it, or what it has not answered."""
         with self.service.node.store.reading() as connection:
-            for ref, case_id in work.open_intents(connection):
-                case = self.service.folds.read(connection, case_id)
-                intent = case.intents.get(ref)
-                if intent is not None and _is_for(task, intent, case.request(intent.request)):
-                    return case.request(intent.request)
-        return None
+            folds = self.service.folds
+            if is_done:
+                every = [(folds.read(connection, case_id), intent) for case_id, intent in cases.intents(connection)]
+            else:
+                waiting = [(folds.read(connection, case_id), ref) for ref, case_id in work.open_intents(connection)]
+                every = [(case, case.intents[ref]) for case, ref in waiting if ref in case.intents]
+        return [(case.id, intent, case.requests[intent.request]) for case, intent in every
+                if intent.request in case.requests]
+
+
+def _asset(task: Task, request: Request | None) -> str:
+    """Of a payment in flight the task knows no asset: the request does."""
+    return request.body.asked.asset if request is not None and not task.asset else task.asset
 
 
 def _is_for(task: Task, intent: Intent, request: Request) -> bool:
     if intent.verb is Verb.FIND and task.verb == "find":
-        asked = question(request)
-        return (asked.account, asked.creditor_name) == (task.wish["account"], task.wish["name"])
+        return bool(task.ref == to_find(question(request))["ref"])
     return intent.verb == task.verb and task.ref == intent.block

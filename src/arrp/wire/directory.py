@@ -178,12 +178,12 @@ def check_first(opened: Opened, keepers_digest: str, now: datetime) -> None:
     _check_in_time(opened.edition, now)
 
 
-def check_next(before: Opened, after: Opened, now: datetime) -> None:
+def check_next(before: Opened, after: Opened, now: datetime, *, is_newest: bool = True) -> None:
     """R-34: `after` may take the place of `before`. Raises Refused, and Conflict for the same version with
-    other content."""
+    other content. R-38: only as a step to a later one may it have ended."""
     check_follows(before, after)
     check_signed(after, [before.edition.keepers, after.edition.keepers])
-    _check_in_time(after.edition, now)
+    _check_in_time(after.edition, now if is_newest else min(now, after.edition.issued_at))
 
 
 def check_follows(before: Opened, after: Opened) -> None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arrp.core.errors import Malformed, Refused
 from arrp.core.policy import Contact, Key, Officer, Participant
+from arrp.core.roles import ROLES
 from arrp.wire import Problem
 from arrp.wire.codec import dumps, parse_json, read
 from arrp.wire.envelope import sealing_public, signing_public
@@ -102,12 +103,13 @@ def check_entry(entry: Participant) -> None:
 
 
 def check_officer(officer: Officer) -> None:
-    """The same for one officer of an entry."""
+    """The same for one officer of an entry; roles are of the closed list (R-90): a mistyped one would carry nothing."""
     where = f"officers: {officer.id[:64]}"
     _check_form("officers: id", officer.id, _OFFICER_ID, "1 to 64 letters, digits, dots, dashes and underscores")
     _check_named(f"{where}: name", officer.name)
     for role in officer.roles:
-        _check_named(f"{where}: roles", role)
+        _check_one_of(f"{where}: roles", role, tuple(ROLES))
+    check_once(f"{where}: roles", officer.roles)
     if not officer.keys:
         raise Malformed(f"{where}: keys: there is none, so nothing they say could be believed")
     for key in officer.keys:
@@ -143,6 +145,19 @@ def check_together(members: Sequence[Participant]) -> None:
                 raise Malformed(f"{who.id} instructs {id}, which is of kind {kinds[id]}: it keeps no accounts")
 
 
+def check_address(field: str, address: str) -> None:
+    """Where a node may be called: http or https, with nothing that a reader and a client take differently."""
+    try:
+        parts = urlsplit(address)
+        plain = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        plain = False
+    if not plain or parts.scheme not in ("http", "https") or "@" in address or parts.query or parts.fragment:
+        raise Malformed(f"{field}: {address[:200]!r} is not the address of a node, such as https://arrp.example:8443")
+    if not address.isprintable() or " " in address or address.endswith("/"):
+        raise Malformed(f"{field}: {address[:200]!r} is written without spaces and without a slash at its end")
+
+
 def check_once(field: str, values: Iterable[str]) -> None:
     for value, count in Counter(values).most_common(1):
         if count > 1:
@@ -152,7 +167,7 @@ def check_once(field: str, values: Iterable[str]) -> None:
 def _check_reach(entry: Participant) -> None:
     """Where it is reached, and whom it speaks for."""
     if entry.channel == "node" or entry.address:
-        _check_address(entry.address)
+        check_address("address", entry.address)
     keeps_accounts = entry.kind in ("institution", "issuer")
     if entry.answers_for and not keeps_accounts:
         raise Malformed(f"answers_for: of kind {entry.kind}, it keeps no accounts and answers for none")
@@ -207,15 +222,3 @@ def _check_one_of(field: str, text: str, words: Sequence[str]) -> None:
 def _check_named(field: str, text: str) -> None:
     if not text.strip() or len(text) > 200 or not text.isprintable():
         raise Malformed(f"{field}: {text[:80]!r} is not a name of 1 to 200 characters")
-
-
-def _check_address(address: str) -> None:
-    try:
-        parts = urlsplit(address)
-        plain = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        plain = False
-    if not plain or parts.scheme not in ("http", "https") or "@" in address or parts.query or parts.fragment:
-        raise Malformed(f"address: {address[:200]!r} is not the address of a node, such as https://arrp.example:8443")
-    if not address.isprintable() or " " in address or address.endswith("/"):
-        raise Malformed(f"address: {address[:200]!r} is written without spaces and without a slash at its end")

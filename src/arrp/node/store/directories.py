@@ -38,6 +38,13 @@ def take_up(connection: Connection, opened: Opened, now: datetime) -> None:
             (log.error if change.revoked else log.warning)("directory %d: %s", version, change.said)
 
 
+def file_of(connection: Connection, version: int | None) -> bytes | None:
+    """The file of a version that counted here, of the newest one for None; None when it never did."""
+    wanted = _NEWEST if version is None else select(directories).where(directories.c.version == version)
+    found = connection.execute(wanted).first()
+    return bytes(found.file) if found is not None else None
+
+
 def newest_changes(connection: Connection) -> tuple[Change, ...]:
     """What the version that counts changed of the one that counted before it here."""
     versions = [open_edition(read_signed(row.file)) for row in connection.execute(_NEWEST)]

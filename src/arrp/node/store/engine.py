@@ -27,7 +27,8 @@ class Store:
     def __init__(self, url: str) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
-        self._batch = Batch(self.engine) if self.is_sqlite else None
+        self.broken = threading.Event()  # F04: the disk failed under a commit; nothing more is written
+        self._batch = Batch(self.engine, self.broken) if self.is_sqlite else None
         if self.is_sqlite:
             self._check()
         migrate(self.engine)
@@ -66,8 +67,8 @@ class Batch:
 
     MOST = 32  # parts of one commit: how much work a failing disk may undo
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, broken: threading.Event) -> None:
+        self._engine, self._broken = engine, broken
         self._writing, self._counting = threading.Lock(), threading.Lock()
         self._waiting = 0
         self._open: _Commit | None = None
@@ -79,7 +80,9 @@ class Batch:
         with self._writing:
             with self._counting:
                 self._waiting -= 1
-            commit = self._open = self._open or _Commit(self._engine.connect())
+            if self._broken.is_set() and self._open is None:
+                raise Unreachable("the disk failed under a write: this node ends, and is to be started again")
+            commit = self._open = self._open or _Commit(self._engine.connect(), self._broken)
             try:
                 with commit.savepoint():
                     yield commit.connection
@@ -93,22 +96,34 @@ class Batch:
 class _Commit:
     """One commit and the parts that are in it."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection, self.parts, self.is_broken = connection, 0, False
-        self._transaction = connection.begin()
+    def __init__(self, connection: Connection, broken: threading.Event) -> None:
+        self.connection, self.parts, self.is_broken, self._broken = connection, 0, False, broken
+        try:
+            self._transaction = connection.begin()
+        except DBAPIError:
+            connection.close()
+            raise
         self._ended, self._is_durable = threading.Event(), False
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         self.parts += 1
-        self.connection.exec_driver_sql("SAVEPOINT part")
         is_done = False
         try:
+            self._said("SAVEPOINT part")
             yield
             is_done = True
         finally:
             if self._is_whole():
-                self.connection.exec_driver_sql("RELEASE part" if is_done else "ROLLBACK TO part")
+                self._said("RELEASE part" if is_done else "ROLLBACK TO part")
+
+    def _said(self, statement: str) -> None:
+        """Nobody knows where a transaction stands that fails at its own seams: then it is nobody's."""
+        try:
+            self.connection.exec_driver_sql(statement)
+        except DBAPIError:
+            self.is_broken = True
+            raise
 
     def _is_whole(self) -> bool:
         """Whether the transaction still holds all its parts. SQLite undoes all of it by itself when the
@@ -126,6 +141,11 @@ class _Commit:
                 return
             self._transaction.commit()
             self._is_durable = True
+        except DBAPIError as error:
+            # What a failed sync left in the system's cache may look written and not be: nobody tries on top of it.
+            if getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_IOERR"):
+                self._broken.set()
+            raise
         finally:
             self.connection.close()
             self._ended.set()

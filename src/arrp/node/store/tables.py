@@ -116,6 +116,7 @@ conversations = Table(
     Column("seen", Integer, nullable=False),
     Column("heard", Integer, nullable=False),  # highest number that arrived, in its turn or not
     Column("jumped", Integer, nullable=False),  # highest number of a command that did not wait in the gap
+    Index("conversations_request", "request"),  # officers name a request, not its peer
 )
 
 outbox = Table(
@@ -264,6 +265,7 @@ peers = Table(
     Column("compared_at", Instant),
     Column("silent_since", Instant),
     Column("stated_at", Instant),  # the newest state exchange it sent: an older one is a replay
+    Column("apart", BigInteger),  # microseconds by which its clock was before ours when it last stated it
     Column("copies", Text),  # due | silent, while it has not told us what we said; else null
     Column("copies_at", Instant),  # when it is asked again
     Column("anomaly", Text),  # it claims to have seen of us what it cannot show

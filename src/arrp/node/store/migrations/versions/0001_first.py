@@ -118,6 +118,7 @@ def _peers() -> None:
         sa.Column("compared_at", sa.BigInteger(), nullable=True),
         sa.Column("silent_since", sa.BigInteger(), nullable=True),
         sa.Column("stated_at", sa.BigInteger(), nullable=True),
+        sa.Column("apart", sa.BigInteger(), nullable=True),
         sa.Column("copies", sa.Text(), nullable=True),
         sa.Column("copies_at", sa.BigInteger(), nullable=True),
         sa.Column("anomaly", sa.Text(), nullable=True),
@@ -153,6 +154,7 @@ def _conversations() -> None:
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], ),
         sa.PrimaryKeyConstraint("peer", "request")
     )
+    op.create_index("conversations_request", "conversations", ["request"], unique=False)
 
 
 def _events() -> None:

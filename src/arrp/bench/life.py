@@ -1,0 +1,196 @@
+"""How long an officer waits: from the command that asks for a hold until it is confirmed, between four processes.
+
+Cases come at a steady rate, whether or not the ones before are done (an open loop, so a node that is late does not
+slow down who asks it). Every instant is read from the requesting node's own log. The floor is what
+the same machine needs at rest for the messages that one hold must wait for: each verified, unsealed and
+durably inserted, nothing else.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from arrp.bench.node import measure
+from arrp.cli.desk import Desk, Said
+from arrp.connectors.books import Order
+from arrp.connectors.simulated import Account, SimulatedCore
+from arrp.core.account import institution_of
+from arrp.core.crime import Crime
+from arrp.core.deadline import Basis
+from arrp.core.errors import ArrpError, Unreachable
+from arrp.core.events import Decide
+from arrp.core.mandate import Mandate
+from arrp.core.money import Amount
+from arrp.core.report import Party, Payment, Report
+from arrp.core.request import Ask, Asked, Credit, Source
+from arrp.demo.scene import PASSPHRASE, found_nodes
+from arrp.demo.story import Nodes
+from arrp.node.clock import Clock
+from arrp.node.keys import load_officer_key
+
+ASKED = Amount(1_000_00, "EUR")
+VICTIM = Party("Victim", "payto://iban/ES9121000418450200051332")
+HOPS_TO_HOLD = 4  # bureau -> bureau -> bank, and the bank's answer back the same way
+HOPS_TO_CONFIRM = 3  # the decision goes down to the bank; what it did comes up the same way
+OFFICERS = {"NCB-ES": ("Ana", "Benito"), "NCB-PT": ("Rui", "Zoe")}
+WAIT_SECONDS = 120
+WARMING = 20  # cases that are asked first and not counted: connections, caches
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Sorted waits in milliseconds, and how many messages the shortest way has."""
+
+    ms: tuple[float, ...]
+    hops: int
+
+    def at(self, share: float) -> float:
+        return self.ms[min(len(self.ms) - 1, int(len(self.ms) * share))]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """`held`: from the officer's command to the provisional hold, as the requester knows it. `confirmed`: from that
+    same command, two officers of the requested bureau having signed their yes meanwhile. `floor_ms`: one message."""
+
+    rate: float
+    held: Waits
+    confirmed: Waits
+    floor_ms: float
+
+
+def life(cases: int, rate: float) -> Life:
+    """Ask for `cases` holds, `rate` of them a second. Raises Unreachable when a hold does not come."""
+    with tempfile.TemporaryDirectory(prefix="arrp-bench-") as folder:
+        floor, _ = measure(f"sqlite:///{Path(folder) / 'floor.db'}", messages=400, threads=1)
+        with _running(Path(folder), cases + WARMING) as bench:
+            asked = bench.ask(rate)
+            told = bench.told(asked)
+    return Life(rate, _waits(asked, told["HoldPlaced"], HOPS_TO_HOLD),
+                _waits(asked, told["HoldConfirmed"], HOPS_TO_HOLD + HOPS_TO_CONFIRM), floor.p50)
+
+
+def _waits(asked: dict[str, datetime], came: dict[str, datetime], hops: int) -> Waits:
+    return Waits(tuple(sorted((came[id] - at).total_seconds() * 1000 for id, at in asked.items())), hops)
+
+
+def account_of(number: int) -> str:
+    """An account at the bank of the scene, with its check digits (ISO 13616)."""
+    bban = f"0002{number:017d}"
+    return f"payto://iban/PT{98 - int(bban + '252900') % 97:02d}{bban}"
+
+
+@contextmanager
+def _running(root: Path, cases: int) -> Iterator[_Bench]:
+    clock = Clock()
+    found_nodes(root, clock.now() + timedelta(days=1))
+    _fill(root, cases, clock.now())
+    nodes = Nodes(root)
+    for id in nodes.desks:
+        nodes.start(id)
+    try:
+        nodes.wait_until_up()
+        yield _Bench(root, nodes, cases)
+    finally:
+        nodes.stop()
+
+
+def _fill(root: Path, cases: int, now: datetime) -> None:
+    core = SimulatedCore(root / "BANK-PT" / "core.db", lambda: now)
+    for number in range(cases):
+        account = account_of(number)
+        core.open_account(Account(f"A{number}", account, f"Holder {number}", "EUR"))
+        core.book(Order(f"CT-{number}", ASKED, VICTIM, Party(f"Holder {number}", account)), now - timedelta(minutes=30))
+    core.close()
+
+
+class _Bench:
+    """The officers of two bureaus, who never sleep."""
+
+    def __init__(self, root: Path, nodes: Nodes, cases: int) -> None:
+        self.root, self.nodes, self.clock = root, nodes, Clock()
+        self.keys = {name: load_officer_key(root / bureau / f"{name}.pem", PASSPHRASE)
+                     for bureau, names in OFFICERS.items() for name in names}
+        self.cases = [self._open(number) for number in range(cases)]
+
+    def _open(self, number: int) -> str:
+        """One report and the signed mandate of its case, in peace; the case."""
+        now, desk = self.clock.now(), self.nodes.desks["NCB-ES"]
+        paid = Payment(ASKED, None, now - timedelta(minutes=31), VICTIM, Party(f"Holder {number}", account_of(number)),
+                       references=(f"CT-{number}",))
+        case = desk.wish("report", "Ana", Report(f"L{number}", "NCB-ES", (paid,), Crime.BEC, now))["case"]
+        mandate = Mandate(f"L{number}", ASKED, ASKED, 0, (), ("hold",), (), now, now + timedelta(days=1))
+        for draft in desk.wish("mandate", "Ana", mandate, case=case)["drafts"]:
+            for name in ("Ana", "Benito"):
+                desk.sign(draft["act"], name, self.keys[name])
+        return str(case)
+
+    def ask(self, rate: float) -> dict[str, datetime]:
+        """Every case asked, each at its time; request -> instant of the command. Those that warm up are left out."""
+        begin = self.clock.seconds()
+        with ThreadPoolExecutor(8) as pool:
+            waiting = [pool.submit(self._one, number, begin + number / rate) for number in range(len(self.cases))]
+            asked = [one.result() for one in waiting]
+        return dict(asked[WARMING:])
+
+    def _one(self, number: int, at: float) -> tuple[str, datetime]:
+        time.sleep(max(0.0, at - self.clock.seconds()))
+        account, desk = account_of(number), Desk(self.root / "NCB-ES")
+        body = Asked(ask=Ask.HOLD, institution=institution_of(account), asked=ASKED, claim=ASKED, loss="", stated_by="",
+                     source=Source("payment", "0", None, ()), credit=Credit(amount=ASKED), crime="", account=account)
+        began = self.clock.now()
+        request = desk.wish("send", "Ana", body, case=self.cases[number])["requests"][0]
+        self._decide(str(request))
+        return str(request), began
+
+    def _decide(self, request: str) -> None:
+        """Two officers of the requested bureau say yes as soon as they can."""
+        desk = Desk(self.root / "NCB-PT")
+        said = Decide(True, None, Basis("demo-1", "PT", "article 1 of an invented law", "Bureau"),
+                      self.clock.now() + timedelta(hours=48))
+        done = self._patiently(lambda: desk.wish("decide", "Rui", said, request=request))
+        for draft in done["drafts"]:
+            for name in ("Rui", "Zoe"):
+                desk.sign(draft["act"], name, self.keys[name])
+
+    def _patiently(self, act: Callable[[], Any]) -> Any:
+        """Again and again while the request is on its way. Raises what was said at last."""
+        end = self.clock.seconds() + WAIT_SECONDS
+        while True:
+            try:
+                return act()
+            except Said:
+                if self.clock.seconds() > end:
+                    raise
+                time.sleep(0.02)
+
+    def told(self, asked: dict[str, datetime]) -> dict[str, dict[str, datetime]]:
+        """Kind -> request -> when the requesting node knew it. Raises Unreachable when one does not come."""
+        end = self.clock.seconds() + WAIT_SECONDS
+        found: dict[str, dict[str, datetime]] = {"HoldPlaced": {}, "HoldConfirmed": {}}
+        after = 0
+        while any(len(found[kind].keys() & set(asked)) < len(asked) for kind in found):
+            if self.clock.seconds() > end:
+                raise Unreachable(f"not every hold was confirmed in {WAIT_SECONDS} s")
+            rows = self._changes(after)
+            after = rows[-1]["position"] + 1 if rows else after
+            for row in rows:
+                if row["kind"] in found:
+                    found[row["kind"]].setdefault(row["request"], datetime.fromisoformat(row["at"]))
+            if not rows:
+                time.sleep(0.2)
+        return found
+
+    def _changes(self, after: int) -> list[dict[str, Any]]:
+        try:
+            return list(self.nodes.desks["NCB-ES"].get("/changes", after=after))
+        except ArrpError:
+            return []
