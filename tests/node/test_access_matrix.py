@@ -349,6 +349,7 @@ def said_of(answer: Response, thing: Thing) -> tuple[int, str, str]:
     return answer.status_code, answer.headers["content-type"], text
 
 
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)  # who may know what is decided above the store
 def test_r92_t19_every_way_every_object_every_caller(scene: tuple[World, dict[str, dict[str, Thing]]]) -> None:
     world, things = scene
     wrong, cells = [], 0
