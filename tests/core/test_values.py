@@ -18,6 +18,7 @@ from arrp.core.mandate import LossAct, Mandate, check_loss, check_mandate
 from arrp.core.money import Amount, Rate, split
 from arrp.core.policy import Participant, Policy, Rules, Tally, beyond_policy, check_entitled
 from arrp.core.request import Ask, Asked, Credit, Source, Terms
+from arrp.core.term import Term
 
 T0 = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # an hour before clocks in Europe go forward
 USDT = "eip155:1/erc20:0xdac17f958d2ee523a2206206994597c13d831ec7"
@@ -170,7 +171,7 @@ def test_r30_r32_an_owner_moves_along_the_table_and_a_mirror_sees_a_jump() -> No
 
 # --- clocks --------------------------------------------------------------------------------------------------
 
-POWER = Power("p", "PT", "art. 1", ("institution",), 24, 72, 720)
+POWER = Power("p", "PT", "art. 1", ("institution",), Term(24, "hours"), Term(72, "hours"), Term(720, "hours"))
 
 
 def test_r40_hours_are_counted_in_utc_and_need_a_zone() -> None:

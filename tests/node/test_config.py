@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from arrp.core.errors import ArrpError, Malformed, NotFound, Refused
 from arrp.core.mandate import Mandate
 from arrp.core.money import Amount
 from arrp.core.policy import Policy, Rules
+from arrp.core.term import Term
 from arrp.node.config import load_config, load_rules, parse_listen, rules_digest
 from arrp.node.directory import Directory
 from arrp.node.standing import Standing, draft_standing, load_standing, read_standing
@@ -146,8 +147,10 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
     )
     assert (rules.keep_unfounded, rules.keep_closed) == (timedelta(days=7), timedelta(days=70))
     assert rules.own_power() == Power(
-        "pt-1", "PT", "art. 1", ("institution",), 24, 72, 720, "value", 70000, "EUR", 1, 2, "release", 3, 4, "we_do",
-        "https://law.example/1", "2026-11-22",
+        "pt-1", "PT", "art. 1", ("institution",), Term(24, "hours"), Term(72, "hours"), Term(720, "hours"),
+        reach="value", protected_minor=70000, protected_asset="EUR", notice_hours=1, objection_hours=2,
+        objection_silence="release", return_notice_hours=3, review_days=4, onward="we_do",
+        source="https://law.example/1", checked_on="2026-11-22",
     )  # fmt: skip
     assert (rules.surplus, rules.keep_before) == (timedelta(minutes=30), timedelta(minutes=5))
     assert (rules.patience, rules.look_every) == (timedelta(seconds=10), timedelta(seconds=20))
@@ -209,11 +212,19 @@ def test_what_a_new_node_gets_as_comments_are_the_defaults(tmp_path: Path) -> No
     policy_and_clocks, powers = RULES.split("# One table for each power")
     told = re.sub(r"(?m)^# (\w+ = .*)$", r"\1", policy_and_clocks).replace("power =  #", "#")
     assert rules_of(tmp_path, told).digest == rules_of(tmp_path, "").digest
-    told = "".join(line.removeprefix("# ") + "\n" for line in powers.splitlines()[2:])
+    typed, adopted = powers.split("# A power of the law files")
+    told = "".join(line.removeprefix("# ") + "\n" for line in typed.splitlines()[2:])
     assert rules_of(tmp_path, told).powers["pt-1"] == Power(
-        "pt-1", "PT", "Law 00/0000, article 0", ("institution",), 24, 72, 720, source="https://…",
-        checked_on="2026-11-22",
+        "pt-1", "PT", "Law 00/0000, article 0", ("institution",), Term(24, "hours"), Term(72, "hours"),
+        Term(720, "hours"), source="https://…", checked_on="2026-11-22",
     )  # fmt: skip
+    told = "".join(f"{line}\n" for line in re.findall(r"(?m)^# (\[\[\w+\]\]|\w+ = .*)$", adopted))
+    found = rules_of(tmp_path, told).powers["ch-mros-block"]
+    assert (found.country, found.holders, found.provisional) == ("CH", ("institution",), None)
+    assert (str(found.longest), found.notice, found.onward) == ("5 working days", "forbidden", "ask")
+    assert found.adopted == "name of the legal officer, 2026-11-22"
+    assert found.calendar is not None
+    assert found.calendar.off[date(2026, 11, 30)] == "announced late"
     text = NODE.format(id="BANK-PT", listen="127.0.0.1:8443", home=tmp_path, core="none")
     bare = load_config(home_of(tmp_path))
     assert load_config(home_of(tmp_path, node=text)) == bare

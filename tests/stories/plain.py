@@ -45,6 +45,7 @@ from arrp.core.report import Party, Payment, Report
 from arrp.core.request import Ask, Asked, Credit, Request, Source
 from arrp.core.sentences import sentence
 from arrp.core.step import Approve, Command, CoreAnswer, Heard, Joined, Receipted, Tick
+from arrp.core.term import Term
 from arrp.trace.follow import follow
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -52,7 +53,8 @@ PT = "payto://iban/PT50000201231234567890154"
 LT = "payto://iban/LT121000011101001000"
 ES = "payto://iban/ES9121000418450200051332"
 DE = "payto://iban/DE89370400440532013000"
-LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), 24, 72, 720)
+LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), Term(24, "hours"), Term(72, "hours"),
+            Term(720, "hours"))
 
 
 def amount(text: str) -> Amount:

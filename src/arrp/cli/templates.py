@@ -44,7 +44,7 @@ RULES = """\
 # unfounded_days = 90  # days: how long a closed case that turned out unfounded keeps what is private
 # others_days = 1825  # days: how long any other does
 
-# One table for each power that the law gives, copied from the law, with where it stands and who looked when.
+# One table for each power that no law file has, copied from the law, with where it stands and who looked when.
 #
 # [[power]]
 # id = "pt-1"
@@ -65,4 +65,20 @@ RULES = """\
 # onward = "free"  # free | ask | we_do
 # source = "https://…"
 # checked_on = 2026-11-22
+
+# A power of the law files, adopted here: arrp law show CH. A node acts alone on nothing else than these and those above.
+#
+# [[adopted]]
+# law = "CH"
+# power = "ch-mros-block"
+# by = "name of the legal officer"
+# on = 2026-11-22
+# onward = "ask"  # free | ask | we_do
+#
+# A day that the published calendar does not know, or not so.
+#
+# [[day]]
+# on = 2026-11-30
+# why = "announced late"
+# working = false  # true: people do work on it
 """

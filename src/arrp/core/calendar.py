@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 
 from arrp.core.errors import Malformed, Refused
 
@@ -86,6 +87,14 @@ class Calendar:
     off: Mapping[date, str]
     first: date
     last: date
+
+    @property
+    def digest(self) -> str:
+        """The same days and offsets, the same digest: which data a deadline was computed with."""
+        days = ";".join(f"{day}={why}" for day, why in sorted(self.off.items()))
+        changes = ";".join(f"{at.isoformat()}={offset}" for at, offset in self.zone.changes)
+        whole = f"{self.id}|{self.version}|{self.first}|{self.last}|{days}|{self.zone.name}|{changes}"
+        return sha256(whole.encode()).hexdigest()
 
     def is_working(self, day: date, saturdays: bool = False) -> bool:
         """Whether people work there; `saturdays` where those count that are no holiday. Raises Refused for a day

@@ -18,10 +18,12 @@ from arrp.core.term import UNTIL_ORDER, Term
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What the law of `country` lets a kind of participant do (one row of a law file).
+    """What the law of `country` lets a kind of participant do: a power of a law file that the node adopted, or one
+    that its operator typed.
 
-    Hours count from the act. `provisional_hours_max` = 0: no hold before an officer decided.
-    `hold_hours_max` bounds one decision, `chain_hours_max` the hold with all its extensions.
+    Times count from the act. `provisional` = None: no hold before an officer decided. `longest` bounds one
+    decision, `chain` the hold with all its extensions; days are those of `calendar`, counted as `counting` says.
+    `silence`: what an undecided hold is when that time is over. `notice`: whether the account holder may be told.
     `protected_minor` is what stays with the account holder in every case, in `protected_asset`.
     """
 
@@ -29,9 +31,13 @@ class Power:
     country: str
     article: str
     holders: tuple[str, ...]
-    provisional_hours_max: int
-    hold_hours_max: int
-    chain_hours_max: int
+    provisional: Term | None
+    longest: Term
+    chain: Term
+    calendar: Calendar | None = None
+    counting: tuple[str, ...] = ()
+    silence: str = "free"  # free | stays
+    notice: str = "free"  # required | forbidden | free
     reach: str = "amount"
     protected_minor: int = 0
     protected_asset: str = "EUR"
@@ -43,6 +49,13 @@ class Power:
     onward: str = "free"
     source: str = ""
     checked_on: str = ""
+    adopted: str = ""  # by whom at this participant, and on which day; empty: typed by its operator
+
+    def end(self, term: Term, at: datetime) -> datetime:
+        """When a time of this power ends that began at `at`. Raises Refused beyond what its calendar knows."""
+        if self.calendar is None:
+            return hours_after(at, term.count)
+        return deadline(term, at, self.calendar, self.counting).until
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ def hours_after(at: datetime, hours: int) -> datetime:
 def until(power: Power, placed_at: datetime, stated: datetime | None) -> datetime:
     """The exclusive end of a decided hold: the earlier of what the deciding side stated and the
     holder's own legal maximum (R-41)."""
-    longest = hours_after(placed_at, power.hold_hours_max)
+    longest = power.end(power.longest, placed_at)
     return min(longest, stated) if stated else longest
 
 

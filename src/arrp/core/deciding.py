@@ -88,9 +88,9 @@ def check_extension(step: Step, hold: Hold, said: Extend, power: Power | None) -
         raise Refused(f"the hold is {hold.state}: only a confirmed hold is extended", rule="R-56")
     if said.until <= hold.until:
         raise Refused(f"it already lasts until {hold.until:%Y-%m-%dT%H:%MZ}", rule="R-56")
-    if power is not None and said.until > hours_after(hold.placed_at, power.chain_hours_max):
-        raise Refused(f"until {said.until:%Y-%m-%dT%H:%MZ} is beyond {power.chain_hours_max} hours from placing",
-                      rule="R-56", code="beyond-law")
+    if power is not None and said.until > power.end(power.chain, hold.placed_at):
+        raise Refused(f"until {said.until:%Y-%m-%dT%H:%MZ} is beyond {power.chain} from placing", rule="R-56",
+                      code="beyond-law")
 
 
 def extend(step: Step, request: Request, said: Extend, officers: tuple[str, ...]) -> None:
@@ -189,11 +189,19 @@ def see(step: Step, command: Command) -> None:
         step.tell("RequestSeen", Answered(request.terms), request)
 
 
+def check_may_tell(power: Power | None) -> None:
+    """R-72: where the law forbids it nobody tells the account holder of a hold. Raises Refused."""
+    if power is not None and power.notice == "forbidden":
+        raise Refused(f"{power.article} ({power.country}) forbids telling the account holder of a hold. Ask whoever "
+                      "may lift that, or let the hold end", rule="R-72", code="notice-forbidden")
+
+
 def tell_holder(step: Step, command: Command) -> None:
     """R-72: who keeps the money tells the account holder; from here the time to object runs."""
     request = step.case.request(command.request or "")
     if in_force(request).holder != step.me:
         raise Refused("the institution that keeps the money tells the account holder", rule="R-72", code="not-ours")
+    check_may_tell(step.rules.own_power())
     step.note("HolderTold", Told(command.body.reference), request.id)
 
 

@@ -52,7 +52,7 @@ def _not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
     holder, power = _holder(step, request), step.rules.own_power()
     if holder is None:
         return "no institution in the directory is ours to instruct for this account"
-    if power is None or power.provisional_hours_max == 0:
+    if power is None or power.provisional is None:
         return "no adopted law allows an instruction before an officer decided"
     if _standing(step, request.body) is None:
         return "no standing mandate covers an instruction"
@@ -122,7 +122,7 @@ def stated(step: Step, said: Decide) -> Decide:
         known_reason(said.reason)
         return said
     power = step.rules.own_power()
-    ends = said.until or (hours_after(step.now, power.hold_hours_max) if power else None)
+    ends = said.until or (power.end(power.longest, step.now) if power else None)
     if ends is None or (said.basis is None and power is None):
         raise Refused("no adopted law gives this decision an end: state its basis and until", rule="R-41")
     return replace(said, basis=said.basis or basis(step), until=ends)

@@ -52,6 +52,11 @@ class LegalPower:
     def cited_for(self, figure: str) -> Cited:
         return self.exceptions.get(figure, self.cited)
 
+    def texts(self, figure: str) -> tuple[str, ...]:
+        """What is known of a list of words."""
+        found = self.figures[figure]
+        return tuple(one for one in found if one != UNKNOWN) if isinstance(found, tuple) else ()
+
     def term(self, figure: str) -> Term | None:
         """A length of time; None where it is unknown or there is none."""
         found = self.figures[figure]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from arrp.core.deadline import Basis, hours_after, until
+from arrp.core.deadline import Basis, Power, hours_after, until
 from arrp.core.hold import Hold
 from arrp.core.money import Amount
 from arrp.core.policy import Tally, beyond_policy
@@ -30,8 +30,10 @@ def empty(step: Step, request: Request) -> Hold:
                 False, None)
 
 
-def undecided_left(step: Step, request: Request, hours_max: int) -> timedelta:
+def undecided_left(step: Step, request: Request, power: Power) -> timedelta:
     """R-42: time held undecided is summed per credit, over all requests: no endless hold by new ids."""
+    if power.provisional is None:
+        return timedelta(0)
     here = step.case.located.get(request.id)
     mine = {credit.reference for credit in here.credits} if here else set[str]()
     used = timedelta(0)
@@ -41,7 +43,7 @@ def undecided_left(step: Step, request: Request, hours_max: int) -> timedelta:
             continue
         if mine & {credit.reference for credit in place.credits}:
             used += (hold.ended_at or step.now) - hold.placed_at
-    return timedelta(hours=hours_max) - used
+    return power.end(power.provisional, step.now) - step.now - used
 
 
 def starting(step: Step, request: Request, hold: Hold, amount: int) -> Hold:
@@ -56,10 +58,10 @@ def starting(step: Step, request: Request, hold: Hold, amount: int) -> Hold:
     power = step.rules.own_power()
     if power is None:
         return replace(started, until=request.until)
-    left = undecided_left(step, request, power.provisional_hours_max)
+    undecided = not started.decided and power.silence == "free"
+    decide_by = step.now + undecided_left(step, request, power) if undecided else None
     basis = request.basis or Basis(power.id, power.country, power.article, step.rules.me.name)
-    return replace(started, decide_by=None if started.decided else step.now + left, basis=basis,
-                   until=until(power, step.now, request.until))
+    return replace(started, decide_by=decide_by, basis=basis, until=until(power, step.now, request.until))
 
 
 def protected(step: Step, request: Request) -> int:
@@ -74,17 +76,18 @@ def core_until(step: Step, request: Request) -> datetime:
     """R-47: the core is told the longest the law allows, so that it lets go even if this node is dead;
     every earlier end is this node's own timer."""
     power = step.rules.own_power()
-    hours = power.hold_hours_max if power else step.rules.request_hours_max
-    longest = hours_after(step.now, hours)
-    return max(longest, request.until) if power is None and request.until else longest
+    if power is not None:
+        return power.end(power.longest, step.now)
+    longest = hours_after(step.now, step.rules.request_hours_max)
+    return max(longest, request.until) if request.until else longest
 
 
 def not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
     """R-17: why an officer must decide first; None when a provisional hold may be placed."""
     power = step.rules.own_power()
-    if power is None or power.provisional_hours_max == 0:
+    if power is None or power.provisional is None:
         return "no adopted law allows a hold before an officer decided"
-    if undecided_left(step, request, power.provisional_hours_max) <= timedelta(0):
+    if undecided_left(step, request, power) <= timedelta(0):
         return "the time this credit may be held undecided is used up"
     requester = step.rules.participant(request.peer)
     return beyond_policy(step.rules.policy, requester, request.body, tally, not request.by_officers)
@@ -99,4 +102,4 @@ def may_hold(step: Step, request: Request) -> bool:
     power = step.rules.own_power()
     if power is None or f"decide {request.id}" in step.case.escalated:
         return False
-    return undecided_left(step, request, power.provisional_hours_max) > timedelta(0)
+    return undecided_left(step, request, power) > timedelta(0)

@@ -62,6 +62,7 @@ return_notice_hours 24        hours, 0 to 8760: between announcing and sending
 review_days         180       days, 1 to 3650: of a secured hold
 onward              free      free | ask | we_do
 source, checked_on  needed    where the law is, and the day somebody read it: 2026-11-22
+[[adopted]], [[day]]          node/powers
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ import ipaddress
 import json
 import os
 import tomllib
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
@@ -84,9 +85,11 @@ from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError, Malformed
 from arrp.core.money import Amount, decimals
 from arrp.core.policy import Participant, Policy, Rules
+from arrp.core.term import Term
 from arrp.node.calling import EXCHANGE_SECONDS, PUBLIC, Network, Reach
 from arrp.node.directory import Directory
 from arrp.node.files import read_file
+from arrp.node.powers import Adopted, adopted_power, own_days
 from arrp.node.standing import load_standing
 from arrp.wire.entry import KINDS, check_address
 
@@ -142,7 +145,7 @@ def load_rules(config: Config, directory: Directory) -> Rules:
     Raises NotFound when the directory does not name this node, Malformed, Refused."""
     me = directory.participant(config.id)
     tree = _take("rules.toml", _toml(config.home / "rules.toml"), _RULES)
-    powers = [_power(number, item) for number, item in enumerate(tree["power"], 1)]
+    powers = [*(_power(number, item) for number, item in enumerate(tree["power"], 1)), *_adopted(tree, me)]
     policy = _policy(_take("rules.toml: [policy]", tree["policy"], _POLICY))
     clocks = _clocks(_take("rules.toml: [clocks]", tree["clocks"], _CLOCKS))
     kept = _take("rules.toml: [retention]", tree["retention"], _RETENTION)
@@ -163,7 +166,10 @@ def load_rules(config: Config, directory: Directory) -> Rules:
 
 def rules_digest(rules: Rules) -> str:
     """The same values, the same digest, whatever order they came in; another value, another digest."""
-    tree = {name: value for name, value in asdict(rules).items() if name != "digest"}
+    counted = [power.calendar for power in rules.powers.values() if power.calendar is not None]
+    powers = {id: replace(power, calendar=None) for id, power in rules.powers.items()}
+    tree = {name: value for name, value in asdict(replace(rules, powers=powers)).items() if name != "digest"}
+    tree["calendars"] = sorted(calendar.digest for calendar in counted)
     text = json.dumps(tree, sort_keys=True, default=_canonical, separators=(",", ":"))
     return sha256(b"arrp rules v1\0" + text.encode()).hexdigest()
 
@@ -338,7 +344,7 @@ _NODE = {
 _DIRECTORY = {"from": _Key(_addresses, ())}
 _CORE = {"kind": _Key(partial(_one_of, ("none", "simulated", "manual")), "none"), "path": _Key(_text, "core.db")}
 _RULES = {"policy": _Key(_table, {}), "clocks": _Key(_table, {}), "retention": _Key(_table, {}),
-          "power": _Key(_tables, [])}
+          "power": _Key(_tables, []), "adopted": _Key(_tables, []), "day": _Key(_tables, [])}
 _RETENTION = {"unfounded_days": _Key(_within(0, 36500), 90), "others_days": _Key(_within(1, 36500), 1825)}
 _AMOUNTS = ("per_request", "per_hour", "per_day", "per_account")
 _POLICY = {
@@ -381,6 +387,11 @@ _POWER = {
 }
 
 
+_ADOPTED = {"law": _Key(_text), "power": _Key(_text), "by": _Key(_text), "on": _Key(_day),
+            "onward": _Key(partial(_one_of, ("free", "ask", "we_do")), "ask")}
+_DAY = {"on": _Key(_day), "why": _Key(_text), "working": _Key(_flag, False)}
+
+
 # --- values -> rules ------------------------------------------------------------------------------
 
 
@@ -413,7 +424,21 @@ def _power(number: int, tree: Any) -> Power:
     if found["provisional_hours_max"] > found["hold_hours_max"]:
         raise Malformed(f"{where}: provisional_hours_max is more than hold_hours_max")
     protected = _minor(f"{where}: protected", found.pop("protected"), found["protected_asset"])
-    return Power(**found, protected_minor=protected)
+    provisional, longest, chain = (found.pop(f"{name}_hours_max") for name in ("provisional", "hold", "chain"))
+    return Power(**found, protected_minor=protected, provisional=Term(provisional, "hours") if provisional else None,
+                 longest=Term(longest, "hours"), chain=Term(chain, "hours"))
+
+
+def _adopted(tree: dict[str, Any], me: Participant) -> Iterator[Power]:
+    """The powers of law files that somebody here adopted. Raises Malformed naming the table."""
+    days = own_days([_take(f"rules.toml: [[day]] {number}", item, _DAY) for number, item in enumerate(tree["day"], 1)])
+    for number, item in enumerate(tree["adopted"], 1):
+        where = f"rules.toml: [[adopted]] {number}"
+        found = Adopted(**_take(where, item, _ADOPTED))
+        try:
+            yield adopted_power(found, me, days)
+        except ArrpError as why:
+            raise Malformed(f"{where}: {why}") from None
 
 
 def _minor(where: str, number: str, asset: str) -> int:

@@ -14,6 +14,7 @@ from string import Template
 from arrp.core.account import short_account
 from arrp.core.case import Case
 from arrp.core.deadline import Power
+from arrp.core.deciding import check_may_tell
 from arrp.core.errors import Refused
 from arrp.core.hold import Hold
 from arrp.core.money import Amount
@@ -42,11 +43,13 @@ _TERMS = {
 
 
 def holder_notice(request: Request, rules: Rules, now: datetime, language: str = "en") -> str:
-    """R-72: the letter that tells an account holder of a hold. Raises Refused where there is none in force."""
+    """R-72: the letter that tells an account holder of a hold. Raises Refused where there is none in force, or
+    where the law forbids telling."""
     hold = request.hold
     if hold is None or not hold.in_force:
         raise Refused(f"request {request.id} has no hold in force: there is nothing to tell the account holder",
                       rule="R-72", code="ended")
+    check_may_tell(rules.own_power())
     return _filled("holder", language, {
         **_opening(rules.me, hold.id, now), "amount": str(hold.amount), "account": short_account(request.body.account),
         **_hold(hold), **_objecting(rules.me, rules.own_power()),

@@ -1,0 +1,117 @@
+"""The powers a node may act on: those of law files that somebody here adopted, and those an operator typed.
+
+rules.toml          default   unit, limits
+[[adopted]]                   a power of src/arrp/law, on which this node may act alone (docs/law.md)
+law, power          needed    file and id: "PT", "pt-…"
+by                  needed    who adopted it here, by name: the legal officer
+on                  needed    on which day: 2026-11-22
+onward              ask       free | ask | we_do: what may be told of where money went
+[[day]]                       a day that the published calendar does not know, or not so
+on                  needed    2026-11-22
+why                 needed    in words
+working             false     true: people do work on it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+from arrp.core.calendar import Calendar
+from arrp.core.deadline import Power
+from arrp.core.errors import Malformed, NotFound, Refused
+from arrp.core.law import UNKNOWN, Jurisdiction, LegalPower
+from arrp.core.money import Amount
+from arrp.core.policy import Participant
+from arrp.core.term import UNTIL_ORDER, Term
+from arrp.law.calendars import OwnDays, calendar, zone
+from arrp.law.reading import jurisdiction
+
+FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2046, 1, 1, tzinfo=UTC)  # the same days, whoever counts when
+ISSUER = "issuer-"
+_KINDS = {"court": "authority", "prosecutor": "authority", "police": "authority", "fiu": "authority",
+          "central bank": "authority", "authority": "authority", "institution": "institution", "issuer": "issuer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What `[[adopted]]` says."""
+
+    law: str
+    power: str
+    by: str
+    on: str
+    onward: str
+
+
+def own_days(rows: Iterable[Mapping[str, Any]]) -> OwnDays:
+    """What the `[[day]]` tables say."""
+    off = {date.fromisoformat(row["on"]): row["why"] for row in rows if not row["working"]}
+    return OwnDays(off, frozenset(date.fromisoformat(row["on"]) for row in rows if row["working"]))
+
+
+def adopted_power(adopted: Adopted, me: Participant, own: OwnDays) -> Power:
+    """The power as the node lives by it. Raises NotFound; Refused where the file does not know what a node must."""
+    law = jurisdiction(adopted.law)
+    power = next((one for one in law.powers if one.id == adopted.power), None)
+    if power is None:
+        raise NotFound(f"law/{law.code}.toml has no power {adopted.power!r}; there are "
+                       f"{', '.join(one.id for one in law.powers)}")
+    longest = _longest(law, power)
+    minor, asset = _protected(power)
+    return Power(
+        id=power.id, country=me.country if law.code.startswith(ISSUER) else law.code[:2], article=power.article,
+        holders=tuple(dict.fromkeys(_KINDS[one] for one in power.texts("holder"))),
+        provisional=power.term("provisional_max"), longest=longest, chain=_chain(power, longest),
+        calendar=_calendar(law.calendar, law.zone, own), counting=power.counting,
+        silence=_or(power, "silence", "free"), notice=_or(power, "notice", "free"),
+        reach="value" if power.figures["reach"] == "value" else "amount",
+        protected_minor=minor, protected_asset=asset, onward=adopted.onward,
+        source=law.sources[power.cited_for("longest").source].url, checked_on=law.checked_on.isoformat(),
+        adopted=f"{adopted.by}, {adopted.on}",
+    )  # fmt: skip
+
+
+def _longest(law: Jurisdiction, power: LegalPower) -> Term:
+    """Raises Refused: without an end there is no clock, and what is unknown allows no automatic act (R-40)."""
+    found = power.term("longest")
+    if found is None or found.unit == UNTIL_ORDER:
+        raise Refused(f"law/{law.code}.toml: {power.id} lasts {power.figures['longest']}: a node cannot live by that. "
+                      "Type a [[power]] with an end that your legal officer answers for", rule="R-40")
+    return found
+
+
+def _chain(power: LegalPower, longest: Term) -> Term:
+    """With all extensions; where nobody knows, one decision and no more."""
+    found = power.term("longest_chain")
+    return longest if found is None or found.unit == UNTIL_ORDER else found
+
+
+def _or(power: LegalPower, figure: str, otherwise: str) -> str:
+    found = power.figures[figure]
+    return otherwise if found == UNKNOWN else str(found)
+
+
+def _protected(power: LegalPower) -> tuple[int, str]:
+    found = str(power.figures["protected"])
+    number, _, asset = found.partition(" ")
+    if not asset:
+        return 0, "EUR"
+    try:
+        return Amount.parse(number, asset).minor, asset
+    except Malformed as why:
+        raise Malformed(f"{power.id}: protected: {why}") from None
+
+
+def _calendar(code: str, zone_name: str, own: OwnDays) -> Calendar:
+    return _built(code, zone_name, tuple(sorted(own.off.items())), tuple(sorted(own.working)))
+
+
+@cache
+def _built(code: str, zone_name: str, off: tuple[tuple[date, str], ...], working: tuple[date, ...]) -> Calendar:
+    """Made once: twenty-five years of holidays take a while, and a node looks at its rules each minute."""
+    days = OwnDays(dict(off), frozenset(working))
+    return calendar(code, zone(zone_name, FIRST, LAST), FIRST.date(), date(2045, 12, 31), days)

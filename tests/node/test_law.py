@@ -1,0 +1,138 @@
+"""A node lives by the law it adopted: days of its calendar, silence, and what the account holder may be told.
+
+Each kind of rule fires through real nodes with a clock by hand; time is slept over, nodes are started anew in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from arrp.core.deadline import Power
+from arrp.core.errors import Refused
+from arrp.core.events import Decide, Extend, Told
+from arrp.core.hold import Hold
+from arrp.core.request import Document
+from arrp.core.term import Term
+from arrp.law.calendars import around
+from arrp.node.notices import holder_notice
+from tests.node import world as worlds
+from tests.node.world import BASIS, LT, START, World, amount, bank_scene, payment
+
+WORKING = around("LT", "Europe/Vilnius", START)
+FIVE_DAYS = replace(worlds.LAW, longest=Term(5, "working days"), chain=Term(20, "working days"), calendar=WORKING)
+
+
+@pytest.fixture
+def law(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Power:
+    """What every node of the world has adopted, before the world is made."""
+    found: Power = request.param
+    monkeypatch.setattr(worlds, "LAW", found)
+    return found
+
+
+def held(world: World) -> str:
+    """A provisional hold at VASP-LT for NCB-ES; its request."""
+    bank_scene(world)
+    request = world.ask(world.report(payment("38000.00 EUR", LT, "P2")), "38000.00 EUR", LT)
+    world.run(minutes=2)
+    assert hold_of(world, request).state == "provisional"
+    return request
+
+
+def hold_of(world: World, request: str) -> Hold:
+    hold = next(case.requests[request].hold for case in world.cases("VASP-LT") if request in case.requests
+                and case.state != "joined")
+    assert hold is not None
+    return hold
+
+
+def decide(world: World, request: str) -> None:
+    far = Decide(True, None, BASIS, world.clock.at + timedelta(days=300))
+    world.officer("VASP-LT", "decide", far, request=request, by=("Lina",))
+    world.run(minutes=1)
+
+
+def longer(until: datetime) -> Extend:
+    return Extend(BASIS, until, Document("ab" * 32, "order", "application/pdf", 1000))
+
+
+def ends(world: World, request: str) -> Counter[str]:
+    return Counter(event.kind for event in world.log("VASP-LT") if event.request == request
+                   and event.kind in ("HoldLapsed", "HoldReleased"))
+
+
+def sleep_until(world: World, at: datetime) -> None:
+    """The whole node is down meanwhile, and comes back."""
+    world.stop("VASP-LT")
+    world.clock.at = at
+    world.start("VASP-LT")
+    world.run(minutes=1)
+
+
+@pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
+def test_r40_i6_a_hold_of_five_working_days_lapses_once_at_the_end_of_the_fifth(law: Power, world: World) -> None:
+    request = held(world)
+    placed = hold_of(world, request).placed_at
+    assert placed is not None
+    decide(world, request)
+    end = law.end(law.longest, placed)
+    assert hold_of(world, request).until == end
+    assert end.astimezone(UTC).hour in (21, 22), "midnight in Vilnius"
+    assert end - placed > timedelta(days=5), "there is a weekend in between"
+    sleep_until(world, end - timedelta(minutes=3))
+    assert ends(world, request) == {}
+    sleep_until(world, end + timedelta(days=2))
+    assert ends(world, request) == {"HoldLapsed": 1}
+    sleep_until(world, end + timedelta(days=3))
+    assert ends(world, request) == {"HoldLapsed": 1}
+    assert world.core("VASP-LT").balance("lt-1").held == 0
+
+
+@pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
+def test_r56_an_extension_ends_within_the_longest_chain_of_the_law(law: Power, world: World) -> None:
+    request = held(world)
+    decide(world, request)
+    placed = hold_of(world, request).placed_at
+    assert placed is not None
+    longest = law.end(law.chain, placed)
+    body = longer(longest + timedelta(seconds=1))
+    with pytest.raises(Refused, match="is beyond 20 working days from placing"):
+        world.officer("VASP-LT", "extend", body, request=request, by=("Lina", "Ona"))
+    world.officer("VASP-LT", "extend", longer(longest), request=request, by=("Lina", "Ona"))
+    assert hold_of(world, request).until == longest
+
+
+@pytest.mark.parametrize("law", [worlds.LAW], indirect=True)
+def test_r42_silence_frees_where_the_law_says_so(law: Power, world: World) -> None:
+    request = held(world)
+    sleep_until(world, START + timedelta(hours=25))
+    assert hold_of(world, request).why == "NOT_DECIDED"
+    assert ends(world, request) == {"HoldLapsed": 1}
+
+
+@pytest.mark.parametrize("law", [replace(worlds.LAW, silence="stays")], indirect=True)
+def test_r42_silence_holds_to_the_legal_end_where_the_law_says_so(law: Power, world: World) -> None:
+    request = held(world)
+    assert hold_of(world, request).decide_by is None
+    sleep_until(world, START + timedelta(hours=71))
+    assert hold_of(world, request).state == "provisional"
+    sleep_until(world, START + timedelta(hours=73))
+    assert hold_of(world, request).why == "LAPSED"
+    assert ends(world, request) == {"HoldLapsed": 1}
+
+
+@pytest.mark.parametrize("law", [replace(worlds.LAW, notice="forbidden")], indirect=True)
+def test_r72_where_the_law_forbids_it_nobody_tells_the_account_holder(law: Power, world: World) -> None:
+    request = held(world)
+    with pytest.raises(Refused, match="forbids telling") as caught:
+        world.officer("VASP-LT", "tell-holder", Told("letter"), request=request, by=("Lina",))
+    assert caught.value.code == "notice-forbidden"
+    case = next(case for case in world.cases("VASP-LT") if request in case.requests)
+    with pytest.raises(Refused, match="forbids telling"):
+        holder_notice(case.requests[request], world.service("VASP-LT").node.rules, world.clock.at)
+    assert "HolderTold" not in {event.kind for event in world.log("VASP-LT")}
+    assert amount("38000.00 EUR").minor == hold_of(world, request).amount.minor
