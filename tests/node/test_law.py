@@ -107,6 +107,29 @@ def test_r56_an_extension_ends_within_the_longest_chain_of_the_law(law: Power, w
 
 
 @pytest.mark.parametrize("law", [worlds.LAW], indirect=True)
+def test_r59_an_end_is_seen_coming_on_both_sides(law: Power, world: World) -> None:
+    """Of three days: at half, at four fifths, two hours and half an hour before; what was slept over is not said."""
+    request = held(world)
+    placed = hold_of(world, request).placed_at
+    assert placed is not None
+    decide(world, request)
+    told = []
+    for hours in (35, 36.1, 71.6, 71.9):
+        sleep_until(world, placed + timedelta(hours=hours))
+        for node in ("NCB-ES", "VASP-LT"):
+            said = [event.body for event in world.log(node) if event.kind == "Escalated"
+                    and event.body.what.startswith("lapse ")]
+            told.append((hours, node, [one.what.partition(":00 ")[2] for one in said], said[-1].to if said else ""))
+    half, last = ["50 %"], ["50 %", "30 minutes"]
+    assert told == [
+        (35, "NCB-ES", [], ""), (35, "VASP-LT", [], ""),
+        (36.1, "NCB-ES", half, "duty officer"), (36.1, "VASP-LT", half, "duty officer"),
+        (71.6, "NCB-ES", last, "second contact"), (71.6, "VASP-LT", last, "second contact"),
+        (71.9, "NCB-ES", last, "second contact"), (71.9, "VASP-LT", last, "second contact"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("law", [worlds.LAW], indirect=True)
 def test_r42_silence_frees_where_the_law_says_so(law: Power, world: World) -> None:
     request = held(world)
     sleep_until(world, START + timedelta(hours=25))

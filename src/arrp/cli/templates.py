@@ -66,7 +66,7 @@ RULES = """\
 # source = "https://…"
 # checked_on = 2026-11-22
 
-# A power of the law files, adopted here: arrp law show CH. A node acts alone on nothing else than these and those above.
+# A power of the law files, adopted here: arrp law show CH. A node acts alone on these and those above, no other.
 #
 # [[adopted]]
 # law = "CH"

@@ -15,6 +15,7 @@ from arrp.core import (
     correcting,
     deciding,
     ending,
+    guard,
     hearing,
     holding,
     instructing,
@@ -174,6 +175,7 @@ def _tick(step: Step, given: Tick) -> None:
     reading.look(step)
     allocating.allocate(step)
     requesting.watch(step)
+    guard.watch(step)
 
 
 _GIVEN: dict[type, Callable[[Step, Any], None]] = {
@@ -202,5 +204,6 @@ def _dues(case: Case, rules: Rules) -> list[datetime | None]:
         *returning.dues(case, rules),
         *allocating.dues(case, rules),
         *requesting.dues(case, rules),
+        *guard.dues(case),
         reading.look_due(case, rules),
     ]
