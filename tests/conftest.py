@@ -19,6 +19,8 @@ settings.register_profile("ci", deadline=None, derandomize=True, database=None, 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))
 
 ENGINES = ("sqlite", "postgresql")
+# For a test of what is decided above the store: on PostgreSQL it would take twice its time and see the same.
+ABOVE_THE_STORE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ from arrp.node.operating import operating
 from arrp.node.papers import Papers
 from arrp.node.tasks import Moved, Tasks
 from arrp.wire.codec import dumps, parse_json
+from tests.conftest import ABOVE_THE_STORE
 from tests.node.life import say
 from tests.node.test_paper import DE, NCB_DE, listed
 from tests.node.world import START, World, amount, payment
@@ -349,7 +350,7 @@ def said_of(answer: Response, thing: Thing) -> tuple[int, str, str]:
     return answer.status_code, answer.headers["content-type"], text
 
 
-@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)  # who may know what is decided above the store
+@ABOVE_THE_STORE
 def test_r92_t19_every_way_every_object_every_caller(scene: tuple[World, dict[str, dict[str, Thing]]]) -> None:
     world, things = scene
     wrong, cells = [], 0

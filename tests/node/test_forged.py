@@ -30,7 +30,7 @@ from arrp.wire.directory import Edition, Opened, Wanted, next_edition
 from arrp.wire.entry import VERSION, Entry, entry_text
 from arrp.wire.envelope import Attached, Content, approve, b64, open_parcel, unb64
 from arrp.wire.signed_text import SignedText, Signer
-from tests.conftest import ENGINES
+from tests.conftest import ABOVE_THE_STORE, ENGINES
 from tests.node import world as worlds
 from tests.node.forgery import BOTH, FORGED, WHOLE, Forgery, answered, call_back, in_force, scene, sealed, true_request
 from tests.node.keeping import VALID, entry_of, published, redrafted
@@ -479,7 +479,7 @@ def test_t01_r91_a_forged_request_holds_nothing(world: World, script: Script, sh
         true_request(world)
 
 
-@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+@ABOVE_THE_STORE
 def test_r15_t01_under_a_true_mandate_a_stolen_node_key_holds_what_two_officers_allowed_and_no_unit_more(
     world: World,
 ) -> None:

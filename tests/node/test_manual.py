@@ -17,6 +17,7 @@ from arrp.core.sentences import marks
 from arrp.node.callers import owner
 from arrp.node.tasks import Moved, Tasks
 from arrp.wire.codec import dumps
+from tests.conftest import ABOVE_THE_STORE
 from tests.node.world import ACCEPTED, ES, LT, PT, START, World, amount, payment
 
 OWNER = owner("", "")
@@ -120,6 +121,7 @@ def test_a_hold_that_lapses_is_a_task_and_without_basis_until_it_is_done(bank: W
     assert marks(seen_in_spain(bank), bank.clock.now()) == ()
 
 
+@ABOVE_THE_STORE
 def test_a_clerk_who_does_not_come_is_noticed_once(bank: World, caplog: pytest.LogCaptureFixture) -> None:
     """R-33, R-99: overdue is somebody's business; waiting is no error in the telemetry."""
     bank.run(minutes=25)
@@ -128,6 +130,7 @@ def test_a_clerk_who_does_not_come_is_noticed_once(bank: World, caplog: pytest.L
     assert "core, find" not in caplog.text
 
 
+@ABOVE_THE_STORE
 def test_less_is_there_than_asked(bank: World) -> None:
     """The clerk blocks what is there; what left since the look is typed with it and becomes a leg."""
     do(bank, "find", **FOUND)
@@ -140,12 +143,14 @@ def test_less_is_there_than_asked(bank: World) -> None:
     assert [leg.amount for leg in mine.legs] == [amount("38000.00 EUR"), amount("12000.00 EUR")]
 
 
+@ABOVE_THE_STORE
 def test_no_such_account_no_such_credit(bank: World) -> None:
     """R-44, R-50: what does not fit is not held."""
     do(bank, "find", status="none")
     assert (seen_in_spain(bank).answer, seen_in_spain(bank).reason) == ("refused", "NO_MATCHING_CREDIT")
 
 
+@ABOVE_THE_STORE
 def test_a_credit_that_does_not_fit(bank: World) -> None:
     do(bank, "find", **{**FOUND, "credits": (), "lines": (Line(True, amount("62000.00 EUR"), BEFORE, "SALARY"),)})
     assert (seen_in_spain(bank).answer, seen_in_spain(bank).reason) == ("refused", "NO_MATCHING_CREDIT")
@@ -182,6 +187,7 @@ EUR: Callable[[str], Any] = lambda number: amount(f"{number} EUR")  # noqa: E731
 LONG_AGO: datetime = START - timedelta(days=30)
 
 
+@ABOVE_THE_STORE
 @pytest.mark.parametrize(
     ("said", "why"),
     [
@@ -205,6 +211,7 @@ def test_what_cannot_be_found_like_that(bank: World, said: dict[str, Any], why: 
     assert todo(bank) == [("find", None)]
 
 
+@ABOVE_THE_STORE
 @pytest.mark.parametrize(
     ("said", "why"),
     [
@@ -226,6 +233,7 @@ def test_what_cannot_be_held_like_that(bank: World, said: dict[str, Any], why: s
     assert bank.members["BANK-PT"].core.holds() == ()
 
 
+@ABOVE_THE_STORE
 def test_only_a_manual_core_has_tasks(world: World) -> None:
     with pytest.raises(Refused, match="kind = \"manual\""):
         Tasks(world.service("VASP-LT"), world.members["VASP-LT"].core).listed(OWNER)

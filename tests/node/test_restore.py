@@ -15,6 +15,7 @@ from arrp.node.verify import verify
 from arrp.wire.codec import loads
 from arrp.wire.copies import Copies
 from arrp.wire.envelope import Content, open_parcel, sign
+from tests.conftest import ABOVE_THE_STORE
 from tests.node.life import LIFE, NODES, SECRET, about, count, live, rest, view
 from tests.node.mouth import ASKED, asked_on_paper_only
 from tests.node.restored import Cell, Lives, cells, plain, told
@@ -54,6 +55,7 @@ def test_r28_a_refused_act_fills_its_number_again(world: World, shelf: Shelf) ->
     assert count(world, "VASP-LT", "SELECT count(*) FROM inbox WHERE number = 2 AND outcome = 'applied'") == 1
 
 
+@ABOVE_THE_STORE
 def test_r28_no_peer_is_doubled_when_states_are_compared_all_the_time(world: World) -> None:
     live(world, LIFE[:6])
     before = view(world)
@@ -88,6 +90,7 @@ def test_f23_a_restored_holder_goes_on_where_it_was(world: World, shelf: Shelf) 
     assert view(world)["core"]["BANK-PT"][0] == [("pt-1", 0, "returned")]
 
 
+@ABOVE_THE_STORE
 def test_r28_a_stale_or_misdirected_exchange_changes_nothing(world: World) -> None:
     mouth, parcel = asked_on_paper_only(world)
     assert mouth.deliver(parcel).outcome is Outcome.APPLIED
@@ -139,6 +142,7 @@ def test_r29_what_was_released_is_not_held_again(world: World, shelf: Shelf) -> 
     assert [r.hold and r.hold.state for case in world.cases("BANK-PT") for r in case.requests.values()] == ["released"]
 
 
+@ABOVE_THE_STORE
 def test_r29_a_silent_peer_delays_nobody_and_is_asked_when_it_is_back(world: World, shelf: Shelf) -> None:
     live(world, LIFE[:4])
     old = shelf.save("old", ["NCB-ES"])
@@ -164,6 +168,7 @@ def _payee(world: World) -> None:
     world.officer("NCB-ES", "payee", body, request=about(world, "NCB-ES", PT).id, by=("Ana", "Ben"))
 
 
+@ABOVE_THE_STORE
 def test_r29_while_it_recovers_only_what_gives_back_is_heard(world: World) -> None:
     mouth, parcel = asked_on_paper_only(world)
     assert mouth.deliver(parcel).outcome is Outcome.APPLIED
@@ -177,6 +182,7 @@ def test_r29_while_it_recovers_only_what_gives_back_is_heard(world: World) -> No
     assert world.core("VASP-LT").holds() == ()
 
 
+@ABOVE_THE_STORE
 def test_r29_a_bare_number_is_only_an_anomaly_of_the_peer(world: World) -> None:
     live(world, LIFE[:4])
     exchange = world.members["BANK-PT"].hearing.exchange  # type: ignore[union-attr]
@@ -190,6 +196,7 @@ def test_r29_a_bare_number_is_only_an_anomaly_of_the_peer(world: World) -> None:
     assert count(world, "BANK-PT", "SELECT count(*) FROM peers WHERE anomaly IS NOT NULL") == 1
 
 
+@ABOVE_THE_STORE
 def test_r28_an_old_exchange_is_not_heard_again(world: World) -> None:
     live(world, LIFE[:4])
     old = world.members["NCB-PT"].hearing.exchange.ask("BANK-PT")  # type: ignore[union-attr]
@@ -207,6 +214,7 @@ def test_r28_a_conversation_that_is_not_named_is_not_sent_again(world: World) ->
     assert count(world, "NCB-PT", "SELECT count(*) FROM outbox WHERE state = 'queued'") == 0
 
 
+@ABOVE_THE_STORE
 def test_r29_copies_go_to_whom_they_were_said_and_open_for_nobody_else(world: World) -> None:
     live(world, LIFE[:4])
     asked = StateExchange(1, "NCB-ES", "NCB-PT", world.clock.at, "", "", ())

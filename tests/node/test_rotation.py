@@ -24,6 +24,7 @@ from arrp.node.store.engine import Store
 from arrp.node.verify import verify
 from arrp.wire.directory import Wanted, next_edition
 from arrp.wire.envelope import verify as verify_jws
+from tests.conftest import ABOVE_THE_STORE
 from tests.node.keeping import VALID, published
 from tests.node.life import LIFE, is_at_rest, live, rest, view
 from tests.node.mouth import ASKED, asked_on_paper_only
@@ -71,6 +72,7 @@ def audited(world: World, id: str) -> tuple[str, ...]:
     return verify(world.stores[id], directory_of(world.edition), id).problems
 
 
+@ABOVE_THE_STORE
 @pytest.mark.parametrize("step", range(0, len(LIFE), max(1, len(LIFE) // 5)))
 def test_r36_t15_keys_rotate_at_any_moment_of_a_life(world: World, step: int) -> None:
     """Everybody's, at once, with messages in flight; every step after it is taken by the new ones."""
