@@ -17,7 +17,9 @@ from arrp.core.events import Decide, Extend, Told
 from arrp.core.hold import Hold
 from arrp.core.request import Document
 from arrp.core.term import Term
-from arrp.law.calendars import around
+from arrp.law.calendars import OwnDays, around
+from arrp.node.callers import owner
+from arrp.node.desk import Desk
 from arrp.node.notices import holder_notice
 from tests.node import world as worlds
 from tests.node.world import BASIS, LT, START, World, amount, bank_scene, payment
@@ -90,6 +92,29 @@ def test_r40_i6_a_hold_of_five_working_days_lapses_once_at_the_end_of_the_fifth(
     sleep_until(world, end + timedelta(days=3))
     assert ends(world, request) == {"HoldLapsed": 1}
     assert world.core("VASP-LT").balance("lt-1").held == 0
+
+
+@pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
+def test_r40_a_day_announced_late_moves_nothing_in_silence(
+    law: Power, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason stands beside the hold; what the newer calendar would change is listed, for an officer."""
+    request = held(world)
+    decide(world, request)
+    before = hold_of(world, request)
+    [reason] = [event.body for event in world.log("VASP-LT") if event.kind == "EndComputed"]
+    assert (reason.until, reason.power) == (before.until, law.id)
+    assert "5 working days in LT" in reason.reason
+    assert reason.zone.startswith("tzdata ")
+    desk = Desk(world.service("VASP-LT"))
+    assert desk.law_changes(owner("", "Lina")) == []
+    late = around("LT", "Europe/Vilnius", START, own=OwnDays({START.date() + timedelta(days=1): "announced late"}))
+    monkeypatch.setattr(worlds, "LAW", replace(law, calendar=late))
+    sleep_until(world, START + timedelta(hours=2))
+    [row] = Desk(world.service("VASP-LT")).law_changes(owner("", "Lina"))
+    assert (row["request"], row["until"]) == (request, before.until.isoformat())
+    assert datetime.fromisoformat(row["computed_now"]) - before.until in (timedelta(days=1), timedelta(days=3))
+    assert hold_of(world, request).until == before.until
 
 
 @pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)

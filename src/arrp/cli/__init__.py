@@ -38,6 +38,7 @@ COMMANDS = {
     "law show": "arrp.cli.law:show_law",
     "law until": "arrp.cli.law:until",
     "law check": "arrp.cli.law:check",
+    "law changes": "arrp.cli.law:changes",
     "api key": "arrp.cli.access:make_key",
     "api list": "arrp.cli.access:list_keys",
     "api revoke": "arrp.cli.access:revoke_key",

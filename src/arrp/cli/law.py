@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from arrp.cli.asking import AsJson, command
+from arrp.cli.desk import ELSEWHERE, Desk, Home, Looking
 from arrp.cli.speaking import say, show, show_json, show_table
 from arrp.core.calendar import Calendar
 from arrp.core.deadline import Deadline, deadline
@@ -172,6 +173,24 @@ def _calendar(term: Term, at: datetime, zone: str, code: str) -> Calendar:
     """As far ahead as the term can reach, and a year."""
     days = {"hours": 1 / 24, "working days": 3.0, "months": 31.0}.get(term.unit, 1.0) * term.count
     return around(code, zone, at, years=int(days / 365) + 1)
+
+
+# --- changes -----------------------------------------------------------------------------------------------
+
+
+@command
+def changes(home: Home = ELSEWHERE, officer: Looking = "", as_json: AsJson = False) -> None:
+    """Holds of a running node whose legal end would be another one by today's law, calendars and zones.
+
+    Nothing moves by itself: an officer extends, or lets go."""
+    found = Desk(home, officer).get("/law/changes")
+    if as_json:
+        show_json(found)
+        return
+    show_table(("request", "power", "until", "computed now", "was computed with"),
+               [(row["request"], row["power"], row["until"], row["computed_now"] or "no more adopted",
+                 f"{row['calendar']}, {row['zone']}") for row in found])
+    say(f"{len(found)} holds would end at another instant")
 
 
 # --- check -------------------------------------------------------------------------------------------------

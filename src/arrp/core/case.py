@@ -18,7 +18,7 @@ from arrp.core.errors import NotFound
 from arrp.core.events import RETURN_FACTS, Draft, Event, Intent, Located, NamePayee, Objection, ReturnStated
 from arrp.core.mandate import LossAct, Mandate
 from arrp.core.messages import Approval
-from arrp.core.notes import Beside
+from arrp.core.notes import Beside, EndComputed
 from arrp.core.report import Report
 from arrp.core.request import Asked, Leg, Request
 
@@ -39,6 +39,7 @@ class Case:
     mandate: tuple[str, Mandate] | None = None
     losses: Mapping[tuple[str, str], tuple[str, LossAct]] = field(default_factory=dict)  # by (stated by, loss id)
     told: Mapping[str, datetime] = field(default_factory=dict)
+    ends: Mapping[str, EndComputed] = field(default_factory=dict)  # request -> how its hold's legal end was found
     requests: Mapping[str, Request] = field(default_factory=dict)
     early: frozenset[str] = frozenset()  # requests whose withdrawal came before them
     drafts: Mapping[str, Draft] = field(default_factory=dict)
@@ -218,6 +219,7 @@ def _with_beside(case: Case, request: str, beside: Beside) -> Case:
 _FOLDS: dict[str, Fold] = {
     "Request": _request,
     **dict.fromkeys(RETURN_FACTS, _return),
+    "EndComputed": lambda case, event: replace(case, ends={**case.ends, event.request or "": event.body}),
     "HolderTold": lambda case, event: replace(case, told={**case.told, event.request or "": event.at}),
     "MoneyReturned": lambda case, event: replace(case, credited=case.credited | {event.body.return_id}),
     "Withdraw": _withdrawn,

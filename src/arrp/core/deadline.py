@@ -53,9 +53,12 @@ class Power:
 
     def end(self, term: Term, at: datetime) -> datetime:
         """When a time of this power ends that began at `at`. Raises Refused beyond what its calendar knows."""
-        if self.calendar is None:
-            return hours_after(at, term.count)
-        return deadline(term, at, self.calendar, self.counting).until
+        found = self.deadline(term, at)
+        return hours_after(at, term.count) if found is None else found.until
+
+    def deadline(self, term: Term, at: datetime) -> Deadline | None:
+        """The same with its reason; None for a typed power, whose times are hours. Raises Refused."""
+        return None if self.calendar is None else deadline(term, at, self.calendar, self.counting)
 
 
 @dataclass(frozen=True, slots=True)

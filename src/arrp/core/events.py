@@ -34,6 +34,7 @@ from arrp.core.notes import (
     Delivered,
     Draft,
     Dropped,
+    EndComputed,
     Erased,
     Escalated,
     HandedOver,
@@ -55,10 +56,10 @@ from arrp.core.wishes import Credited, Decide, Extend, GiveMore, Keep, NamePayee
 __all__ = [
     "ANSWER_FACTS", "ATTACHED", "HOLD_FACTS", "KINDS", "RETURN_FACTS", "Anomaly", "Answered", "Approved", "Booked",
     "CalledBack", "CaseJoined", "CaseOpened", "CoreAnswered", "Corrected", "Credited", "Decide", "Delivered", "Draft",
-    "Dropped", "EraseAsked", "Erased", "Escalated", "Event", "Extend", "GiveMore", "HandedOver", "HoldStated",
-    "Intent", "Keep", "Kind", "LegsStated", "Located", "NamePayee", "Objection", "ObjectionStated", "Outcome",
-    "Release", "RequestJoined", "Resolved", "Restricted", "Return", "ReturnStated", "Secure", "Signed", "Told",
-    "Verb", "Withdraw",
+    "Dropped", "EndComputed", "EraseAsked", "Erased", "Escalated", "Event", "Extend", "GiveMore", "HandedOver",
+    "HoldStated", "Intent", "Keep", "Kind", "LegsStated", "Located", "NamePayee", "Objection", "ObjectionStated",
+    "Outcome", "Release", "RequestJoined", "Resolved", "Restricted", "Return", "ReturnStated", "Secure", "Signed",
+    "Told", "Verb", "Withdraw",
 ]  # fmt: skip
 
 
@@ -143,8 +144,8 @@ def _local() -> dict[str, Kind]:
         "RequestJoined": RequestJoined, "RequestDelivered": Delivered, "ActRefused": Delivered,
         "SentByHand": SentByHand, "AnsweredByHand": AnsweredByHand,
         "CallBackMade": CalledBack, "HandedOver": HandedOver, "CaseRestricted": Restricted,
-        "Escalated": Escalated, "Anomaly": Anomaly, "CaseResolved": Resolved, "CaseClosed": Resolved,
-        "CaseErased": Erased,
+        "EndComputed": EndComputed, "Escalated": Escalated, "Anomaly": Anomaly, "CaseResolved": Resolved,
+        "CaseClosed": Resolved, "CaseErased": Erased,
     }
     return {kind: Kind(body, "local") for kind, body in bodies.items()}
 

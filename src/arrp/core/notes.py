@@ -150,6 +150,19 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class EndComputed:
+    """The longest that a power lets a hold last, and why then: computed once, when it was placed (R-40)."""
+
+    hold: str
+    power: str
+    began_at: datetime
+    until: datetime
+    reason: str
+    calendar: str  # versions of the days and the zone it was computed with
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     act: str
     act_hash: str

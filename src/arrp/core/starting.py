@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from arrp.core.deadline import Basis, Power, hours_after, until
 from arrp.core.hold import Hold
 from arrp.core.money import Amount
+from arrp.core.notes import EndComputed
 from arrp.core.policy import Tally, beyond_policy
 from arrp.core.request import Ask, Request
 from arrp.core.stating import claim_of
@@ -61,7 +62,17 @@ def starting(step: Step, request: Request, hold: Hold, amount: int) -> Hold:
     undecided = not started.decided and power.silence == "free"
     decide_by = step.now + undecided_left(step, request, power) if undecided else None
     basis = request.basis or Basis(power.id, power.country, power.article, step.rules.me.name)
+    note_end(step, request, started, power)
     return replace(started, decide_by=decide_by, basis=basis, until=until(power, step.now, request.until))
+
+
+def note_end(step: Step, request: Request, hold: Hold, power: Power) -> None:
+    """R-40: how the legal end was found stands beside the hold: rule, data, and a sentence."""
+    found = power.deadline(power.longest, step.now)
+    if found is not None:
+        why = f"{power.article}: {found.reason}"
+        said = EndComputed(hold.id, power.id, step.now, found.until, why, found.calendar, found.zone)
+        step.note("EndComputed", said, request.id)
 
 
 def protected(step: Step, request: Request) -> int:

@@ -140,6 +140,10 @@ class _Door:
         def changes(after: Position = 0, who: Caller = read) -> Any:
             return desk.changes(who, after)
 
+        def law_changes(who: Caller = read) -> Any:
+            return desk.law_changes(who)
+
+        self.get("/law/changes", law_changes, "Holds whose legal end would be another one today")
         self.get("/drafts", drafts, "Acts that wait for signatures")
         self.get("/drafts/{act}", draft, "The bytes to sign")
         self.get("/holds", holds, "What is held, here and for us")

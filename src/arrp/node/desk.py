@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from arrp.core.deadline import Power
 from arrp.core.errors import Malformed
 from arrp.core.events import Event
 from arrp.core.messages import Approval
+from arrp.core.notes import EndComputed
 from arrp.core.protocol import COMMANDS
 from arrp.core.roles import check_may_wish
 from arrp.core.sentences import marks, sentence
@@ -167,6 +169,20 @@ class Desk:
         return [{"case": case.id, "request": request.id, "peer": request.peer, **_hold_row(request, now)}
                 for case in known for request in case.requests.values() if request.hold is not None]
 
+    def law_changes(self, caller: Caller) -> list[dict[str, Any]]:
+        """Holds in force whose legal end would be another one by the law, calendar and zones of now (R-40). Nothing
+        moves by itself: an officer extends or lets go."""
+        found = []
+        for case in Known(self.service, caller).cases():
+            for id, known in case.ends.items():
+                hold = case.requests[id].hold
+                now = _end_now(self.node.rules.powers.get(known.power), known)
+                if hold is not None and hold.in_force and now != known.until:
+                    found.append({"case": case.id, "request": id, "hold": hold.id, "power": known.power,
+                                  "until": known.until.isoformat(), "computed_now": now and now.isoformat(),
+                                  "reason": known.reason, "calendar": known.calendar, "zone": known.zone})
+        return found
+
     def log(self, caller: Caller, after: int) -> list[dict[str, Any]]:
         """What this node stated itself, in words, in commit order, after a position."""
         def told(event: Event) -> bool:
@@ -217,6 +233,11 @@ class Desk:
                     "intents": len(work.open_intents(connection)), "joins": work.open_joins(connection),
                     "cases": len(cases.listed(connection)), "checkpoint": newest[0] if newest else 0,
                     "rules": self.node.rules.digest}
+
+
+def _end_now(power: Power | None, known: EndComputed) -> datetime | None:
+    """The end as it would be computed today; None where the power is adopted no more."""
+    return None if power is None else power.end(power.longest, known.began_at)
 
 
 def _with_id(tree: object, key: str) -> object:
