@@ -16,7 +16,8 @@
      9 allocate         Keep, answered by HoldKept; kept and decided: HoldConfirmed    core/holding, core/sums
     10 trace onward     where the rest went: MovedOn                                   trace/follow, core/ledger
     11 pursue           each leg is asked after in its turn: Request again             core/requesting
-    12 formalise        HoldExtended, HoldSecured, or the date came: HoldLapsed        core/deadline, core/ending
+    12 formalise        the end and why: EndComputed; HoldExtended, HoldSecured, or    core/deadline, core/guard
+                        the date came: HoldLapsed
     13 fairness         HolderTold, ObjectionRaised, ObjectionDecided; what nobody     core/returning
                         claims goes free: HoldReduced, HoldReleased
     14 return           ReturnAnnounced, ReturnSent, MoneyReturned, or ReturnFailed    core/returning
@@ -24,7 +25,7 @@
 
 The events are the kinds of core/events; core/protocol is the one function that decides them. `core`,
 `trace` and `wire` compute; `node` keeps, sends and asks the clock; `connectors` speak to the systems
-that have the money; `cli` is how people speak to a node.
+that have the money; `law` has what each country's law says, as data; `cli` is how people speak to a node.
 """
 
 __version__ = "0.1.0"
