@@ -130,7 +130,7 @@ class _Bench:
         mandate = Mandate(f"L{number}", ASKED, ASKED, 0, (), ("hold",), (), now, now + timedelta(days=1))
         for draft in desk.wish("mandate", "Ana", mandate, case=case)["drafts"]:
             for name in ("Ana", "Benito"):
-                desk.sign(draft["act"], name, self.keys[name])
+                desk.sign(desk.draft(draft["act"]), name, self.keys[name])
         return str(case)
 
     def ask(self, rate: float) -> dict[str, datetime]:
@@ -159,7 +159,7 @@ class _Bench:
         done = self._patiently(lambda: desk.wish("decide", "Rui", said, request=request))
         for draft in done["drafts"]:
             for name in ("Rui", "Zoe"):
-                desk.sign(draft["act"], name, self.keys[name])
+                desk.sign(desk.draft(draft["act"]), name, self.keys[name])
 
     def _patiently(self, act: Callable[[], Any]) -> Any:
         """Again and again while the request is on its way. Raises what was said at last."""

@@ -48,6 +48,7 @@ DOCUMENTS_AT_ONCE = 1
 SAFE = (Verb.RELEASE, Verb.EXTEND)  # what the core is asked while the node is recovering
 SEQUENCE_BATCH = 10_000
 SEQUENCER_LEASE = timedelta(seconds=10)
+SEQUENCE_SECONDS = 0.25  # under load one signed checkpoint stands for many commits; a position comes within a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Worker:
         self.owner = self.node.clock.new_id()
         self._looked_at: datetime | None = None
         self._fetched_at: datetime | None = None
+        self._sequenced = float("-inf")
         self.awake, self._stop = awake or threading.Event(), threading.Event()
         self._running: Counter[str] = Counter()  # by peer, and by lane
         self._failing: set[str] = set()
@@ -232,7 +234,10 @@ class Worker:
     # --- the tree --------------------------------------------------------------------------------------
 
     def _sequence(self) -> None:
-        now = self.node.clock.now()
+        now, second = self.node.clock.now(), self.node.clock.seconds()
+        if self.executor is not None and second - self._sequenced < SEQUENCE_SECONDS:
+            return
+        self._sequenced = second
         with self.node.store.reading() as connection:
             if audit.unplaced(connection) == 0:
                 return
