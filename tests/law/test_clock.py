@@ -75,6 +75,9 @@ def test_r40_a_law_may_count_otherwise() -> None:
     month = deadline(Term.parse("31 calendar days"), friday, london, ["first day counts"])
     assert month.until_local.isoformat() == "2026-12-21T00:00:00+00:00"
     assert "is the first" in month.reason
+    march = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    assert deadline(Term.parse("1 month"), march, around("GB", "Europe/London", march), ["first day counts"]
+                    ).until_local.isoformat() == "2027-04-01T00:00:00+01:00"
     easter = datetime(2026, 4, 30, 12, tzinfo=UTC)
     assert deadline(Term.parse("1 working day"), easter, paris, ["saturdays count"]).until_local.day == 3
 
@@ -108,8 +111,9 @@ def test_r40_nothing_is_computed_beyond_what_is_known() -> None:
     for wrong in ("Europe/Atlantis", "../etc/passwd", ""):
         with pytest.raises(NotFound):
             zone(wrong, FIRST, LAST)
-    with pytest.raises(NotFound):
-        around("XX", "Europe/Lisbon", datetime(2026, 1, 1, tzinfo=UTC))
+    for wrong in ("XX", "__name__", "utils", "HolidayBase", "PT-Nowhere", "XECB-1"):
+        with pytest.raises(NotFound):
+            around(wrong, "Europe/Lisbon", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("text", ["", "5", "five days", "0 hours", "-1 hours", "5 workdays", "1 hour ",

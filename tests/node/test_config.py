@@ -219,9 +219,9 @@ def test_what_a_new_node_gets_as_comments_are_the_defaults(tmp_path: Path) -> No
         Term(720, "hours"), source="https://…", checked_on="2026-11-22",
     )  # fmt: skip
     told = "".join(f"{line}\n" for line in re.findall(r"(?m)^# (\[\[\w+\]\]|\w+ = .*)$", adopted))
-    found = rules_of(tmp_path, told).powers["ch-mros-block"]
-    assert (found.country, found.holders, found.provisional) == ("CH", ("institution",), None)
-    assert (str(found.longest), found.notice, found.onward) == ("5 working days", "forbidden", "ask")
+    found = rules_of(tmp_path, told).powers["se-disposition-ban"]
+    assert (found.country, found.holders, found.provisional) == ("SE", ("authority",), None)
+    assert (str(found.longest), found.onward) == ("2 working days", "ask")
     assert found.adopted == "name of the legal officer, 2026-11-22"
     assert found.calendar is not None
     assert found.calendar.off[date(2026, 11, 30)] == "announced late"

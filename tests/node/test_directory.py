@@ -408,8 +408,13 @@ def test_r34_whoever_serves_it_is_not_believed(home: Path) -> None:
         take(home, Shelf(skipping), LATER)
     hollow = Shelf(FIRST, SECOND, THIRD)
     hollow.files[f"{URL}/2"] = skipping.signed.file()
-    with pytest.raises(Refused, match="version 3 does not follow version 1"):
+    with pytest.raises(Malformed, match="2 holds version 3"):
         take(home, hollow)
+    unsigned = published(replace(FIRST.edition, valid_until=END), "mia")
+    hollow.files[f"{URL}/2"] = unsigned.signed.file()
+    with pytest.raises(Malformed, match="2 holds version 1"):
+        take(home, hollow)
+    assert list(home.glob("directory-*.json")) == [], "what no keepers signed is kept by nobody"
     hollow.files[f"{URL}/newest"] = b"<html>"
     with pytest.raises(Malformed, match=f"{URL}/newest: "):
         take(home, hollow)

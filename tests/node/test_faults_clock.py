@@ -101,6 +101,18 @@ def _kinds(world: World, kind: str) -> int:
     return sum(event.kind == kind and event.by == "BANK-PT" for event in world.log("BANK-PT"))
 
 
+@pytest.mark.parametrize("by", [timedelta(days=30), timedelta(hours=-1)])
+def test_t36_one_peer_alone_moves_nobodys_clock(true: Time, clock: Set, by: timedelta) -> None:
+    clock.now()
+    clock.by = by
+    for _ in range(3):
+        clock.heard("EVIL", true.at + by)
+    assert abs(clock.now() - true.at) < timedelta(seconds=2)
+    clock.heard("B", true.at + by)
+    assert abs(clock.now() - true.at - by) < timedelta(seconds=2)
+
+
+
 @pytest.mark.parametrize("by", [DAY + DAY, -HOUR])
 def test_f12_a_hold_lapses_once_and_not_early_whatever_its_holders_clock_is_set_to(world: World, by: timedelta) -> None:
     live(world, LIFE[:6])

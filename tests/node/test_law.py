@@ -118,6 +118,20 @@ def test_r40_a_day_announced_late_moves_nothing_in_silence(
 
 
 @pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
+def test_r41_a_decision_does_not_compute_the_end_anew(
+    law: Power, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a calendar that changed between placing and deciding move it."""
+    request = held(world)
+    end = hold_of(world, request).until
+    late = around("LT", "Europe/Vilnius", START, own=OwnDays({START.date() + timedelta(days=1): "announced late"}))
+    monkeypatch.setattr(worlds, "LAW", replace(law, calendar=late))
+    sleep_until(world, START + timedelta(hours=2))
+    decide(world, request)
+    assert (hold_of(world, request).decided, hold_of(world, request).until) == (True, end)
+
+
+@pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
 def test_r56_an_extension_ends_within_the_longest_chain_of_the_law(law: Power, world: World) -> None:
     request = held(world)
     decide(world, request)

@@ -66,11 +66,11 @@ RULES = """\
 # source = "https://…"
 # checked_on = 2026-11-22
 
-# A power of the law files, adopted here: arrp law show CH. A node acts alone on these and those above, no other.
+# A power of the law files, adopted here: arrp law show SE. A node acts alone on these and those above, no other.
 #
 # [[adopted]]
-# law = "CH"
-# power = "ch-mros-block"
+# law = "SE"
+# power = "se-disposition-ban"
 # by = "name of the legal officer"
 # on = 2026-11-22
 # onward = "ask"  # free | ask | we_do

@@ -9,7 +9,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import MAXYEAR, date, datetime, timedelta, timezone
 
 from arrp.core.calendar import DAY, Calendar
 from arrp.core.errors import Refused
@@ -121,21 +121,23 @@ def deadline(term: Term, at: datetime, calendar: Calendar, counting: Collection[
         reason = f"{term} after the act, counted in UTC"
     else:
         act = zone.local(at).date()
-        counted = FIRST_DAY in counting
-        last, skipped = _last_day(term, act - DAY if counted else act, calendar, SATURDAYS in counting)
+        last, skipped = _last_day(term, act, calendar, counting)
         until = zone.end_of(last)
-        first = "is the first" if counted else "is not counted"
+        first = "is the first" if FIRST_DAY in counting else "is not counted"
         reason = f"{term} in {calendar.id}; {_named(act)}, the day of the act, {first}{_left_out(skipped)}"
         reason += f"; {_named(last)} is the last, to its end in {zone.name}"
     local = (until + zone.offset_at(until)).replace(tzinfo=timezone(zone.offset_at(until)))
     return Deadline(until, local, reason, calendar.version, zone.version)
 
 
-def _last_day(term: Term, before: date, calendar: Calendar, saturdays: bool) -> tuple[date, list[tuple[date, str]]]:
-    """The last local day of a term that begins after the day `before`, and the days on the way that did not count."""
+def _last_day(term: Term, act: date, calendar: Calendar, counting: Collection[str]
+              ) -> tuple[date, list[tuple[date, str]]]:
+    """The last local day, and the days on the way that did not count."""
+    earlier = DAY if FIRST_DAY in counting else timedelta(0)
     if term.unit == "months":
-        return _months_after(term.count, before, calendar), []
-    day, left, skipped = before, term.count, list[tuple[date, str]]()
+        return _months_after(term.count, act, calendar) - earlier, []
+    day, left, skipped = act - earlier, term.count, list[tuple[date, str]]()
+    saturdays = SATURDAYS in counting
     while left:
         day += DAY
         counts = calendar.is_working(day, saturdays) if term.unit == "working days" else calendar.zone.has(day)
@@ -148,6 +150,8 @@ def _last_day(term: Term, before: date, calendar: Calendar, saturdays: bool) -> 
 def _months_after(months: int, act: date, calendar: Calendar) -> date:
     """The day with the same number; the last of that month where it has none (1182/71, article 3(2)(c))."""
     year, month = divmod(act.year * 12 + act.month - 1 + months, 12)
+    if year > MAXYEAR:
+        raise Refused(f"{months} months from {act} is beyond any calendar", rule="R-40")
     day = date(year, month + 1, min(act.day, monthrange(year, month + 1)[1]))
     while not calendar.zone.has(day):
         day += DAY

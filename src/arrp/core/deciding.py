@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from arrp.core.case import Case
-from arrp.core.deadline import Power, hours_after, until
+from arrp.core.deadline import Power, earliest, hours_after, until
 from arrp.core.ending import confirm, end, extend_blocks
 from arrp.core.errors import Malformed, Refused
 from arrp.core.events import (
@@ -69,11 +69,19 @@ def _hold_decided(step: Step, request: Request, said: Decide) -> None:
     elif hold is None and request.body.ask is Ask.STOP:
         stop(step, request)
     elif hold is not None and hold.state == "provisional" and hold.placed_at is not None:
-        power = step.rules.own_power()
-        ends = until(power, hold.placed_at, said.until) if power else said.until
+        ends = _legal_end(step, request, hold.placed_at, said)
         state_hold(step, request, "HoldDecided", hold.moved(
             "HoldDecided", decided=True, decide_by=None, basis=said.basis or hold.basis, until=ends))
         confirm(step, step.case.request(request.id))
+
+
+def _legal_end(step: Step, request: Request, placed_at: datetime, said: Decide) -> datetime | None:
+    """R-41: the earlier of what was stated and the legal end, which was computed when the hold was placed and is not
+    computed anew: a newer law, calendar or zone moves nothing in silence (R-40)."""
+    computed, power = step.case.ends.get(request.id), step.rules.own_power()
+    if computed is not None:
+        return earliest(computed.until, said.until)
+    return until(power, placed_at, said.until) if power else said.until
 
 
 def known_reason(reason: str | None) -> None:

@@ -45,7 +45,7 @@ def _next(case: Case, request: Request) -> datetime | None:
 
 
 def _is_ending(hold: Hold) -> bool:
-    return hold.state in ("provisional", "confirmed") and hold.decided
+    return hold.state in ("provisional", "confirmed") and (hold.decided or hold.decide_by is None)
 
 
 def _name(hold: Hold, what: str) -> str:

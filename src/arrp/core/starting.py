@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -32,19 +33,28 @@ def empty(step: Step, request: Request) -> Hold:
 
 
 def undecided_left(step: Step, request: Request, power: Power) -> timedelta:
-    """R-42: time held undecided is summed per credit, over all requests: no endless hold by new ids."""
-    if power.provisional is None:
+    """R-42: time held undecided is summed per credit, over all requests: no endless hold by new ids. Hours are summed;
+    days run on from the first such hold, as no two spans of days are as long as one."""
+    term = power.provisional
+    if term is None:
         return timedelta(0)
+    held = list(_undecided_before(step, request))
+    if term.unit == "hours":
+        used = sum(((hold.ended_at or step.now) - began for hold, began in held), timedelta(0))
+        return power.end(term, step.now) - step.now - used
+    return power.end(term, min([step.now, *(began for _, began in held)])) - step.now
+
+
+def _undecided_before(step: Step, request: Request) -> Iterator[tuple[Hold, datetime]]:
+    """Holds of other requests on the same credits that nobody decided, and when each began."""
     here = step.case.located.get(request.id)
     mine = {credit.reference for credit in here.credits} if here else set[str]()
-    used = timedelta(0)
     for other in step.case.requests.values():
         place, hold = step.case.located.get(other.id), other.hold
         if other.id == request.id or place is None or hold is None or hold.decided or hold.placed_at is None:
             continue
         if mine & {credit.reference for credit in place.credits}:
-            used += (hold.ended_at or step.now) - hold.placed_at
-    return power.end(power.provisional, step.now) - step.now - used
+            yield hold, hold.placed_at
 
 
 def starting(step: Step, request: Request, hold: Hold, amount: int) -> Hold:

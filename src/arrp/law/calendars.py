@@ -7,6 +7,7 @@ Which version they have is part of every value, so that a computed end can be co
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -79,6 +80,7 @@ def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
 def calendar(code: str, zone: Zone, first: date, last: date, own: OwnDays | None = None) -> Calendar:
     """The days off in a place, weekends among them: `PT`, `DE-BY`, or a market such as `XECB`. Raises NotFound."""
     own = own or OwnDays()
+    last = min(last, _known_until(code, last))
     known = _published(code, range(first.year, last.year + 1))
     off = {day: known.get(day) or _WEEKDAYS[day.weekday()]
            for day in _days(first, last) if not known.is_working_day(day)}
@@ -86,6 +88,18 @@ def calendar(code: str, zone: Zone, first: date, last: date, own: OwnDays | None
     mine = len(own.off) + len(own.working)
     named = f"holidays {version('holidays')}" + (f" and {mine} own days" if mine else "")
     return Calendar(code, named, zone, off, first, last)
+
+
+def _known_until(code: str, last: date) -> date:
+    """The package says with a warning where it stops to know a country's holidays; beyond it nothing is computed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            _published(code, range(last.year, last.year + 1))
+        except UserWarning as why:
+            years = re.findall(r"\d{4}", str(why))
+            return date(int(years[-1]), 12, 31)
+    return last
 
 
 def _days(first: date, last: date) -> Iterator[date]:
@@ -96,13 +110,15 @@ def _published(code: str, years: Iterable[int]) -> holidays.HolidayBase:
     country, _, part = code.partition("-")
     if not code:
         return holidays.HolidayBase(years=years)
+    unknown = NotFound(f"nobody keeps a calendar of {code[:20]!r} here: name another, or say its days in rules.toml")
+    if not part and country in holidays.list_supported_financial():
+        return holidays.financial_holidays(country, years=years)
+    if country not in holidays.list_supported_countries():
+        raise unknown
     try:
-        if country in holidays.list_supported_financial():
-            return holidays.financial_holidays(country, years=years)
         return holidays.country_holidays(country, subdiv=part or None, years=years)
     except NotImplementedError:
-        raise NotFound(f"nobody keeps a calendar of {code[:20]!r} here: name another, or say its days in rules.toml"
-                       ) from None
+        raise unknown from None
 
 
 def around(code: str, zone_name: str, at: datetime, years: int = 2, own: OwnDays | None = None) -> Calendar:

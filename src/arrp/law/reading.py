@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -133,8 +133,14 @@ FIGURES: Mapping[str, Callable[[Any], Figure]] = {
 }
 
 
+def _table(where: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Malformed(f"{where} is {str(value)[:40]!r}, not a table")
+    return value
+
+
 def _day(value: Any) -> date:
-    if not isinstance(value, date):
+    if not isinstance(value, date) or isinstance(value, datetime):
         raise Malformed("must be a day, without quotes: 2026-11-22")
     return value
 
@@ -190,10 +196,10 @@ def _power(code: str, number: int, tree: dict[str, Any], sources: Mapping[str, S
     where = f"law/{code}.toml: power {tree.get('id', number)}"
     found = _taken(where, tree, _POWER if "counting" not in tree else {**_POWER, **_COUNTING}, "cited")
     exceptions = {}
-    for figure, cited in tree.get("cited", {}).items():
+    for figure, cited in _table(f"{where}: cited", tree.get("cited", {})).items():
         if figure not in FIGURES:
             raise Malformed(f"{where}: cited names {figure!r}, which is no figure of it")
-        exceptions[figure] = _cited(f"{where}: cited.{figure}", cited, sources)
+        exceptions[figure] = _cited(f"{where}: cited.{figure}", _table(f"{where}: cited.{figure}", cited), sources)
     figures = {name: found[name] for name in FIGURES}
     own = {name: tree[name] for name in _CITED}
     return LegalPower(found["id"], found["title"], found["article"], figures, _cited(where, own, sources), exceptions,

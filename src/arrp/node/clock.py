@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from arrp.wire.envelope import SALT_BYTES
 
+PEERS_MIN = 2  # so many must agree: one peer alone moves nobody's clock
 STEP = timedelta(seconds=2)  # set by less within an hour, a clock is believed: so much its daemon corrects
 _HOUR = 3600.0
 _LOCK = Lock()
@@ -55,9 +56,10 @@ class Clock:
         with _LOCK:
             self._peers = tuple({**dict(self._peers), peer: at - self._steady()}.items())
             agree = sum(abs(apart - by) < abs(apart) for _, apart in self._peers)
-            if agree * 2 > len(self._peers):
+            if agree * 2 > max(len(self._peers), PEERS_MIN):
                 self._believe(self.wall())
-                self._peers, self._last = (), None
+                self._peers = tuple((id, apart - by) for id, apart in self._peers)
+                self._last = None
 
     def _steady(self) -> datetime:
         """The time that has passed since the clock was believed, and no step."""

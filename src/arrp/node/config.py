@@ -166,10 +166,10 @@ def load_rules(config: Config, directory: Directory) -> Rules:
 
 def rules_digest(rules: Rules) -> str:
     """The same values, the same digest, whatever order they came in; another value, another digest."""
-    counted = [power.calendar for power in rules.powers.values() if power.calendar is not None]
+    counted = {id: power.calendar.digest for id, power in rules.powers.items() if power.calendar is not None}
     powers = {id: replace(power, calendar=None) for id, power in rules.powers.items()}
     tree = {name: value for name, value in asdict(replace(rules, powers=powers)).items() if name != "digest"}
-    tree["calendars"] = sorted(calendar.digest for calendar in counted)
+    tree["calendars"] = counted
     text = json.dumps(tree, sort_keys=True, default=_canonical, separators=(",", ":"))
     return sha256(b"arrp rules v1\0" + text.encode()).hexdigest()
 

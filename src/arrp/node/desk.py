@@ -177,7 +177,7 @@ class Desk:
             for id, known in case.ends.items():
                 hold = case.requests[id].hold
                 now = _end_now(self.node.rules.powers.get(known.power), known)
-                if hold is not None and hold.in_force and now != known.until:
+                if hold is not None and hold.in_force and hold.until == known.until != now:
                     found.append({"case": case.id, "request": id, "hold": hold.id, "power": known.power,
                                   "until": known.until.isoformat(), "computed_now": now and now.isoformat(),
                                   "reason": known.reason, "calendar": known.calendar, "zone": known.zone})
@@ -198,13 +198,13 @@ class Desk:
 
     def _feed(self, caller: Caller, after: int, wanted: Callable[[Event], bool]) -> list[tuple[int, str, Event]]:
         """Rows that the caller may know. A page is empty only at the end: what is left out ends no feed."""
-        known = {case.id for case in Known(self.service, caller).every_case()}
         found: list[tuple[int, str, Event]] = []
         while not found:
             with self.node.store.reading() as connection:
                 page = cases.feed(connection, after, FEED_MAX)
             if not page:
                 break
+            known = {case.id for case in Known(self.service, caller).every_case()}  # after the page: none is newer
             found = [row for row in page if row[1] in known and wanted(row[2])]
             after = page[-1][0] + 1
         return found

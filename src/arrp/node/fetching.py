@@ -83,6 +83,8 @@ def newer(transport: Getting, url: str, have: Opened) -> tuple[Opened, bool] | N
         return found, False
     following = _got(transport, f"{url}/{have.edition.version + 1}", "")
     assert following is not None, "who sent no entity tag is not told that nothing has changed"
+    if following.edition.version != have.edition.version + 1:
+        raise Malformed(f"{url}/{have.edition.version + 1} holds version {following.edition.version} of the directory")
     return following, True
 
 

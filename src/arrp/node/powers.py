@@ -32,8 +32,11 @@ from arrp.law.reading import jurisdiction
 
 FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2046, 1, 1, tzinfo=UTC)  # the same days, whoever counts when
 ISSUER = "issuer-"
-_KINDS = {"court": "authority", "prosecutor": "authority", "police": "authority", "fiu": "authority",
-          "central bank": "authority", "authority": "authority", "institution": "institution", "issuer": "issuer"}
+# Courts and prosecutors are missing: what is theirs no bureau adopts as its own.
+_KINDS = {"police": "authority", "fiu": "authority", "central bank": "authority", "authority": "authority",
+          "institution": "institution", "issuer": "issuer"}
+_BOOKED = frozenset({"amount", "account", "wallet"})  # what a hold rests on; a power over payments in flight is another
+_ELSEWHERE = frozenset({"receipt", "notice", "first hold"})  # a node counts from its own act: that would end too late
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,12 @@ def adopted_power(adopted: Adopted, me: Participant, own: OwnDays) -> Power:
     if power is None:
         raise NotFound(f"law/{law.code}.toml has no power {adopted.power!r}; there are "
                        f"{', '.join(one.id for one in law.powers)}")
+    _check_fits(law, power, adopted)
     longest = _longest(law, power)
     minor, asset = _protected(power)
     return Power(
         id=power.id, country=me.country if law.code.startswith(ISSUER) else law.code[:2], article=power.article,
-        holders=tuple(dict.fromkeys(_KINDS[one] for one in power.texts("holder"))),
-        provisional=power.term("provisional_max"), longest=longest, chain=_chain(power, longest),
+        holders=_holders(power), provisional=_provisional(power), longest=longest, chain=_chain(power, longest),
         calendar=_calendar(law.calendar, law.zone, own), counting=power.counting,
         silence=_or(power, "silence", "free"), notice=_or(power, "notice", "free"),
         reach="value" if power.figures["reach"] == "value" else "amount",
@@ -73,6 +76,36 @@ def adopted_power(adopted: Adopted, me: Participant, own: OwnDays) -> Power:
         source=law.sources[power.cited_for("longest").source].url, checked_on=law.checked_on.isoformat(),
         adopted=f"{adopted.by}, {adopted.on}",
     )  # fmt: skip
+
+
+def _holders(power: LegalPower) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_KINDS[one] for one in power.texts("holder") if one in _KINDS))
+
+
+def _check_fits(law: Jurisdiction, power: LegalPower, adopted: Adopted) -> None:
+    """Raises Refused for a power that a node cannot live by as its file tells it."""
+    where = f"law/{law.code}.toml: {power.id}"
+    if law.code == "EU":
+        raise Refused(f"{where} is a frame for national laws: adopt the power of a country", rule="R-40")
+    if not _holders(power):
+        raise Refused(f"{where} is for {', '.join(power.texts('holder')) or 'nobody knows whom'}: not for a node's "
+                      "participant. Where an order names you, type a [[power]]", rule="R-40")
+    if power.figures["counts_from"] in _ELSEWHERE:
+        raise Refused(f"{where} counts from {power.figures['counts_from']}, and a node from when it holds: type a "
+                      "[[power]] with a time that cannot end too late", rule="R-40")
+    if date.fromisoformat(adopted.on) < law.checked_on:
+        raise Refused(f"{where} was read on {law.checked_on}, and adopted before, on {adopted.on}: read it again",
+                      rule="R-40")
+
+
+def _provisional(power: LegalPower) -> Term | None:
+    """How long it may be held before anybody decided. Only where the file is sure of all that an automatic act rests
+    on: that booked money can be held, for a request from abroad, from the act on. Else an officer decides first."""
+    sure = all(power.cited_for(name).confidence != "low" for name in ("provisional_max", "longest"))
+    fits = (bool(_BOOKED & set(power.texts("reaches"))), power.figures["foreign"] == "yes",
+            power.figures["counts_from"] == "act")
+    found = power.term("provisional_max")
+    return found if found is not None and found.unit != UNTIL_ORDER and sure and all(fits) else None
 
 
 def _longest(law: Jurisdiction, power: LegalPower) -> Term:

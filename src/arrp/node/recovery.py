@@ -99,7 +99,10 @@ class Recovery:
         listed = erased_before(files.erased) if self._to_forget is None else self._to_forget
         self._to_forget = frozenset(id for id in listed if id in states)
         for id in sorted(self._to_forget):
-            retrying(partial(self._forget, id, states[id] == "closed"))
+            try:
+                retrying(partial(self._forget, id, states[id] == "closed"))
+            except ArrpError as why:  # the others do not wait for it
+                log.error("case %s, which was erased before, cannot be erased yet: %s", id, why)
 
     def _forget(self, case_id: str, is_closed: bool) -> None:
         with self.service.transaction() as door:

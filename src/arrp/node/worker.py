@@ -197,7 +197,7 @@ class Worker:
     def _renew(self) -> None:
         """Each minute: is there a newer directory, does another key begin, has the directory ended (R-34)?"""
         now = self.node.clock.now()
-        if self._looked_at is None or now - self._looked_at >= LOOK_EVERY:
+        if _is_over(self._looked_at, now, LOOK_EVERY):
             self._looked_at, before = now, self.node.keys.signing_id
             if off := self.node.clock.off_by():
                 log.error("the clock was set by %+.0f s and is not believed before most peers say the same (T36)",
@@ -214,8 +214,7 @@ class Worker:
         """R-34: every few minutes, and soon where a key or participant is met that ours does not know."""
         now = self.node.clock.now()
         pause = MISSED_EVERY if self.node.directory.missed else FETCH_EVERY
-        is_due = self._fetched_at is None or now - self._fetched_at >= pause
-        if is_due and self._room(DIRECTORY, 1):
+        if _is_over(self._fetched_at, now, pause) and self._room(DIRECTORY, 1):
             self._fetched_at = now
             self._do(DIRECTORY, [self.node], self._fetch_next)
 
@@ -257,3 +256,8 @@ class Worker:
         jws = sign(checkpoint, self.node.keys.signing, self.node.keys.signing_id)
         audit.keep(connection, checkpoint.size, checkpoint.root, checkpoint.at, jws)
         return jws
+
+
+def _is_over(since: datetime | None, now: datetime, pause: timedelta) -> bool:
+    """Whether a pause is over; a clock that was set back makes none longer."""
+    return since is None or not timedelta(0) <= now - since < pause

@@ -181,8 +181,8 @@ def check_first(opened: Opened, keepers_digest: str, now: datetime) -> None:
 def check_next(before: Opened, after: Opened, now: datetime, *, is_newest: bool = True) -> None:
     """R-34: `after` may take the place of `before`. Raises Refused, and Conflict for the same version with
     other content. R-38: only as a step to a later one may it have ended."""
+    check_signed(after, [before.edition.keepers, after.edition.keepers])  # what they did not sign is no version at all
     check_follows(before, after)
-    check_signed(after, [before.edition.keepers, after.edition.keepers])
     _check_in_time(after.edition, now if is_newest else min(now, after.edition.issued_at))
 
 

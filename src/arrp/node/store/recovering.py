@@ -95,6 +95,12 @@ def keep_stated_at(connection: Connection, peer: str, at: datetime) -> bool:
     return connection.execute(update(peers).where(peers.c.id == peer, newer).values(stated_at=at)).rowcount == 1
 
 
+def is_new(connection: Connection, peer: str, at: datetime) -> bool:
+    """Whether a peer never stated so late a time before."""
+    newest = connection.execute(select(peers.c.stated_at).where(peers.c.id == peer)).scalar()
+    return newest is None or at > newest
+
+
 def keep_apart(connection: Connection, peer: str, by: timedelta) -> None:
     """How far a peer's clock is before ours, as it last stated; a slow line makes it seem behind."""
     apart = by // timedelta(microseconds=1)

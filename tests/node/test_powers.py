@@ -1,0 +1,76 @@
+"""What of a law file a node may live by: what fits is adopted as it stands, what does not is refused by its reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from arrp.core.deadline import Power
+from arrp.core.errors import NotFound, Refused
+from arrp.core.policy import Participant
+from arrp.law import reading
+from arrp.law.calendars import OwnDays
+from arrp.node import powers
+from arrp.node.powers import Adopted, adopted_power
+from tests.node.entries import BANK
+
+
+def adopted(law: str, power: str, on: str = "2026-11-22", me: Participant = BANK) -> Power:
+    return adopted_power(Adopted(law, power, "A. Lawyer", on, "ask"), me, OwnDays())
+
+
+@pytest.mark.parametrize(("law", "power", "said"), [
+    ("EU", "eu-fiu-transaction", "is a frame for national laws"),
+    ("TW", "tw-prosecutor-prohibition", "is for court, prosecutor"),
+    ("CH", "ch-mros-block", "counts from notice"),
+    ("HK", "hk-lnc", "a node cannot live by that"),
+])  # fmt: skip
+def test_r40_what_a_node_cannot_live_by_is_refused(law: str, power: str, said: str) -> None:
+    ids = [one.id for one in reading.jurisdiction(law).powers]
+    chosen = power if power in ids else ids[0]
+    with pytest.raises(Refused, match=said):
+        adopted(law, chosen)
+
+
+def test_what_is_not_there_is_named() -> None:
+    with pytest.raises(NotFound, match="se-disposition-ban"):
+        adopted("SE", "se-nothing")
+
+
+def test_nobody_adopts_what_was_not_read_yet() -> None:
+    with pytest.raises(Refused, match="read it again"):
+        adopted("SE", "se-disposition-ban", on="2026-11-21")
+
+
+def test_r40_days_are_those_of_its_country_and_of_its_operator() -> None:
+    found = adopted("SE", "se-disposition-ban")
+    assert found.calendar is not None
+    assert (found.country, found.holders, found.provisional) == ("SE", ("authority",), None)
+    assert date(2026, 12, 24) not in found.calendar.off or found.calendar.off[date(2026, 12, 25)]
+    own = OwnDays({date(2026, 11, 25): "announced"})
+    other = adopted_power(Adopted("SE", "se-disposition-ban", "A. Lawyer", "2026-11-22", "ask"), BANK, own)
+    assert other.calendar is not None
+    assert other.calendar.off[date(2026, 11, 25)] == "announced"
+    assert other.calendar.digest != found.calendar.digest
+
+
+@pytest.mark.parametrize("figure", ["foreign", "counts_from", "reaches", "provisional_max", "confidence"])
+def test_r40_a_node_acts_alone_only_where_the_file_is_sure_of_everything(
+    figure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of what an automatic act rests on in its turn unknown, remembered or another."""
+    law = reading.jurisdiction("SE")
+    [power] = [one for one in law.powers if one.id == "se-disposition-ban"]
+    good = {**power.figures, "foreign": "yes", "counts_from": "act", "reaches": ("amount",),
+            "provisional_max": power.figures["longest"]}
+    sure = replace(power, figures=good, cited=replace(power.cited, confidence="medium"), exceptions={})
+    wrong = {"foreign": "unknown", "counts_from": "unknown", "reaches": ("payment in flight",),
+             "provisional_max": "unknown"}
+    less = (replace(sure, cited=replace(sure.cited, confidence="low")) if figure == "confidence"
+            else replace(sure, figures={**good, figure: wrong[figure]}))
+    monkeypatch.setattr(powers, "jurisdiction", lambda _: replace(law, powers=(sure,)))
+    assert adopted("SE", sure.id).provisional == power.figures["longest"]
+    monkeypatch.setattr(powers, "jurisdiction", lambda _: replace(law, powers=(less,)))
+    assert adopted("SE", sure.id).provisional is None
