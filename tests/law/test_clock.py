@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arrp.core.calendar import DAY, Calendar
@@ -172,6 +172,7 @@ def last_by_walking(name: str, code: str, act: date, term: Term) -> date:
     return days[term.count - 1]
 
 
+@example(("Pacific/Apia", "WS"), datetime(2011, 11, 24, 0, 0, 0, 1), 26, "working days")  # noqa: DTZ001
 @given(st.sampled_from(PLACES), st.datetimes(datetime(2005, 1, 1), datetime(2027, 6, 1)),  # noqa: DTZ001
        st.integers(1, 40), st.sampled_from(["hours", "calendar days", "working days"]))
 def test_r40_days_are_counted_as_somebody_walking_through_them_would(

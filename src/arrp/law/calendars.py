@@ -37,6 +37,7 @@ class OwnDays:
 def zone(name: str, first: datetime, last: datetime) -> Zone:
     """The offsets of an IANA zone from `first` to `last`. Raises NotFound."""
     found = _zone_info(name)
+    first = first.replace(microsecond=0)  # a change lies on a whole second, and is looked for from whole ones
     return Zone(name, f"tzdata {version('tzdata')}", tuple(_changes(found, first, last)), last)
 
 
