@@ -13,9 +13,6 @@ ifeq ($(shell test -w "$${HOME:-/}" && echo yes),)
 export UV_CACHE_DIR ?= .uv/cache
 endif
 
-# Many tests wait for processes and for the disk: one worker more than there are processors keeps those busy.
-export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell python3 -c 'import os; print((os.cpu_count() or 1) + 1)')
-
 .PHONY: help demo test check bench kills
 
 help:
