@@ -8,9 +8,13 @@ refusal that fills it. Poison stops nobody: a refused act is a receipt like any 
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from threading import Lock
 from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -31,6 +35,8 @@ from arrp.wire.document import documents_of
 from arrp.wire.envelope import VERSION, Content, Enclosed, Reader, Unacceptable, Unpacked, open_parcel, unpack, verify
 
 log = logging.getLogger("arrp.hearing")
+
+AT_ONCE = 8  # parcels of one peer: twice what a node of ours has on its way to another
 
 T = TypeVar("T")
 
@@ -54,12 +60,34 @@ class Undone(Exception):
         self.cause = cause
 
 
+class Shares:
+    """How much of one peer is worked on at once. Who sends more is told to come again: a flood, each parcel of it
+    valid, leaves threads to the others (reliability T02)."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._busy, self._lock = most, Counter[str](), Lock()
+
+    @contextmanager
+    def of(self, peer: str) -> Iterator[None]:
+        """Raises Unreachable for more than its share."""
+        with self._lock:
+            if self._busy[peer] >= self._most:
+                raise Unreachable(f"{self._most} parcels of {peer} are being worked on: send this one again in a while")
+            self._busy[peer] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy[peer] -= 1
+
+
 class Hearing:
     """The ear of one node."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.exchange = Exchange(service)
+        self.shares = Shares(AT_ONCE)
 
     @property
     def node(self) -> Node:
@@ -85,13 +113,15 @@ class Hearing:
                 directory.check_key(enclosed.by, enclosed.kid, arrived_at, enclosed.head.sent_at)
 
     def parcel(self, data: bytes) -> str:
-        """A sealed parcel; the signed receipt for it. Raises Refused, Malformed, Conflict for what takes no number."""
+        """A sealed parcel; the signed receipt for it. Raises Refused, Malformed, Conflict for what takes no number,
+        Unreachable for what is to be sent again."""
         incoming = self._unpacked(data, self.node.clock.now())
-        try:
-            return str(retrying(lambda: self._take(incoming)))
-        except Undone as undone:
-            refused = replace(incoming, cause=undone.cause)
-            return str(retrying(lambda: self._take(refused)))
+        with self.shares.of(incoming.head.sender):
+            try:
+                return str(retrying(lambda: self._take(incoming)))
+            except Undone as undone:
+                refused = replace(incoming, cause=undone.cause)
+                return str(retrying(lambda: self._take(refused)))
 
     def _unpacked(self, data: bytes, arrived_at: datetime) -> Incoming:
         try:

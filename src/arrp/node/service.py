@@ -368,7 +368,8 @@ class Transaction:
 
     def _derive(self, case: Case, event: Event) -> None:
         if event.kind == "Intended":
-            work.intend(self.connection, event.body.ref, case.id, event.body.verb, self.now)
+            peer = case.request(event.body.request).peer
+            work.intend(self.connection, work.Effect(event.body.ref, case.id), peer, event.body.verb, self.now)
         elif event.kind == "CoreAnswered":
             work.answered(self.connection, event.body.ref, self.now)
         elif event.kind == "SentByHand":
@@ -381,8 +382,8 @@ class Transaction:
             else:
                 talk.forget_called_back(self.connection, peer, event.body.officer)
         elif event.kind == "CaseJoined":
-            work.ask_join(self.connection, event.request or "", case.id,
-                          self.service.account_key(event.body.to), self.now)
+            request, key = case.request(event.request or ""), self.service.account_key(event.body.to)
+            work.ask_join(self.connection, work.Join(request.id, case.id, key), request.peer, self.now)
 
     def _spoken(self, case_id: str, event: Event) -> Event:
         """Freeze drafts; give what we say to a peer its bytes, number and head (R-20, R-26)."""

@@ -79,6 +79,7 @@ class Worker:
         self.awake, self._stop = awake or threading.Event(), threading.Event()
         self._running: Counter[str] = Counter()  # by peer, and by lane
         self._failing: set[str] = set()
+        self._turns = work.Turns()
         self._counting = threading.Lock()
 
     @property
@@ -128,15 +129,15 @@ class Worker:
             return Due()
         lost = self.service.recovering
         lanes = self._lanes(lost)
-        core, compares = self._room(CORE, CORE_AT_ONCE), self._room(PEERS, COMPARES_AT_ONCE)
-        verbs = SAFE if lost.is_on else None
+        core = work.Room(self._room(CORE, CORE_AT_ONCE), self._turns, SAFE if lost.is_on else ())
+        compares = self._room(PEERS, COMPARES_AT_ONCE)
         with self.node.store.writing() as connection:
             copies = recovering.claim(connection, now, now + ASK_EVERY) if waits.copies else ()
             if lost.due:  # nothing that is known here may be true: first every peer is asked once
                 return Due(copies=copies)
             return Due(
                 cases.claim_due(connection, now, LEASE, BATCH) if waits.ticks else (),
-                work.claim_effects(connection, now, LEASE, core, verbs) if waits.effects else (),
+                work.claim_effects(connection, now, LEASE, core) if waits.effects else (),
                 work.claim_joins(connection, now, LEASE, core) if waits.joins and not lost.is_on else (),
                 talk.claim(connection, now, LEASE, BATCH, lanes) if waits.sends else (),
                 work.claim_compares(connection, before, now, compares) if waits.peers else (), copies,

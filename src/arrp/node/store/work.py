@@ -6,13 +6,14 @@ behind but rows that become due again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from arrp.core.messages import Checkpoint
@@ -26,7 +27,7 @@ class Effect:
 
     ref: str
     case_id: str
-    tries: int
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +37,59 @@ class Join:
     request: str
     case_id: str
     key: str
-    tries: int
+    tries: int = 0
 
 
-def intend(connection: Connection, ref: str, case_id: str, verb: str, now: datetime) -> None:
-    connection.execute(insert(intents).values(ref=ref, case_id=case_id, verb=verb, due_at=now, tries=0))
+class Turns:
+    """Whose turn it is: whoever was served longest ago comes first, so that a flood of one peer's requests, each of
+    them valid, makes nobody else's wait behind it (reliability T02)."""
+
+    def __init__(self) -> None:
+        self._served: dict[str, int] = {}
+        self._count = 0
+
+    def take(self, waiting: Iterable[tuple[str, str]], most: int) -> list[str]:
+        """The next keys of (peer, key), each peer's in the order given."""
+        queues: dict[str, deque[str]] = {}
+        for peer, key in waiting:
+            queues.setdefault(peer, deque()).append(key)
+        taken: list[str] = []
+        while queues and len(taken) < most:
+            peer = min(queues, key=lambda peer: self._served.get(peer, 0))
+            taken.append(queues[peer].popleft())
+            self._count += 1
+            self._served[peer] = self._count
+            if not queues[peer]:
+                del queues[peer]
+        return taken
+
+
+def intend(connection: Connection, intent: Effect, peer: str, verb: str, now: datetime) -> None:
+    """The core is to be asked, for the sake of a request of `peer`."""
+    connection.execute(insert(intents).values(ref=intent.ref, case_id=intent.case_id, peer=peer, verb=verb, due_at=now,
+                                              tries=intent.tries))
 
 
 def answered(connection: Connection, ref: str, now: datetime) -> None:
     connection.execute(update(intents).where(intents.c.ref == ref).values(answered_at=now))
 
 
-def claim_effects(connection: Connection, now: datetime, lease: timedelta, most: int,
-                  verbs: Sequence[str] | None = None) -> list[Effect]:
-    """Intents that are due; only those of `verbs`, if some are named."""
-    query = (
-        select(intents.c.ref, intents.c.case_id, intents.c.tries)
-        .where(intents.c.answered_at.is_(None), intents.c.due_at <= now).order_by(intents.c.due_at).limit(most)
-    )
-    query = query.where(intents.c.verb.in_(verbs)) if verbs is not None else query
-    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much may be taken, whose turn it is, and of what: any verbs where none are named."""
+
+    most: int
+    turns: Turns
+    verbs: tuple[str, ...] = ()
+
+
+def claim_effects(connection: Connection, now: datetime, lease: timedelta, room: Room) -> list[Effect]:
+    """Intents that are due, those for one peer in turn with those for others."""
+    due = and_(intents.c.answered_at.is_(None), intents.c.due_at <= now)
+    due = and_(due, intents.c.verb.in_(room.verbs)) if room.verbs else due
+    refs = _next(connection, intents, intents.c.ref, due, room)
+    query = select(intents.c.ref, intents.c.case_id, intents.c.tries).where(intents.c.ref.in_(refs), due)
+    rows = connection.execute(query.order_by(intents.c.due_at).with_for_update(skip_locked=True)).all()
     if not rows:
         return []
     connection.execute(
@@ -87,15 +121,16 @@ def ask_again(connection: Connection, now: datetime) -> None:
     connection.execute(update(joins).where(joins.c.done_at.is_(None), joins.c.due_at > now).values(due_at=now))
 
 
-def ask_join(connection: Connection, request: str, case_id: str, key: str, now: datetime) -> None:
-    connection.execute(insert(joins).values(request=request, case_id=case_id, key=key, due_at=now, tries=0))
+def ask_join(connection: Connection, join: Join, peer: str, now: datetime) -> None:
+    connection.execute(insert(joins).values(request=join.request, case_id=join.case_id, peer=peer, key=join.key,
+                                            due_at=now, tries=join.tries))
 
 
-def claim_joins(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[Join]:
-    query = (
-        select(joins.c.request, joins.c.case_id, joins.c.key, joins.c.tries)
-        .where(joins.c.done_at.is_(None), joins.c.due_at <= now).order_by(joins.c.due_at).limit(most)
-    )
+def claim_joins(connection: Connection, now: datetime, lease: timedelta, room: Room) -> list[Join]:
+    due = and_(joins.c.done_at.is_(None), joins.c.due_at <= now)
+    requests = _next(connection, joins, joins.c.request, due, room)
+    query = select(joins.c.request, joins.c.case_id, joins.c.key, joins.c.tries)
+    query = query.where(joins.c.request.in_(requests), due).order_by(joins.c.due_at)
     rows = connection.execute(query.with_for_update(skip_locked=True)).all()
     if not rows:
         return []
@@ -104,6 +139,16 @@ def claim_joins(connection: Connection, now: datetime, lease: timedelta, most: i
         .values(due_at=now + lease, tries=joins.c.tries + 1)
     )
     return [Join(*row) for row in rows]
+
+
+def _next(connection: Connection, table: Table, key: Column[str], due: ColumnElement[bool], room: Room) -> list[str]:
+    """Of each peer its oldest, as many as there is room for; of those whose turn it is."""
+    order = (table.c.due_at, key)
+    place = func.row_number().over(partition_by=table.c.peer, order_by=order).label("place")
+    ranked = select(table.c.peer, key.label("key"), table.c.due_at, place).where(due).subquery()
+    oldest = select(ranked.c.peer, ranked.c.key).where(ranked.c.place <= room.most)
+    rows = connection.execute(oldest.order_by(ranked.c.due_at, ranked.c.key))
+    return room.turns.take(((row.peer, row.key) for row in rows), room.most)
 
 
 def joined(connection: Connection, request: str, now: datetime) -> None:
