@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arrp.core.errors import ArrpError
 from arrp.core.messages import Approval, Head
-from arrp.wire.envelope import check_approval, unb64, verify
+from arrp.wire.approvals import check_approval, unb64
+from arrp.wire.envelope import verify
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "signatures.json").read_text(encoding="utf-8"))
 KEYS = {key["name"]: Ed25519PublicKey.from_public_bytes(unb64(key["public"])) for key in VECTORS["keys"]}

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from arrp.wire import audit, envelope
+from arrp.wire import approvals, audit, envelope
 from arrp.wire.codec import dumps, halves
 from arrp.wire.directory import Opened, Wanted, edition_text, next_edition
 from arrp.wire.entry import key_id
@@ -58,7 +58,7 @@ def canonical() -> dict[str, Any]:
             for value in (samples.ROW, samples.ACT.body)
         ],
         "commitments": [
-            {"salt": samples.SALT.hex(), "text": text, "commitment": envelope.salted(samples.SALT, text)}
+            {"salt": samples.SALT.hex(), "text": text, "commitment": approvals.salted(samples.SALT, text)}
             for text in ("payto://iban/PT50000201231234567890154", "")
         ],
     }
@@ -66,7 +66,7 @@ def canonical() -> dict[str, Any]:
 
 def _act(name: str, act: Any) -> dict[str, str]:
     data = dumps(act)
-    named = envelope.act_hash(samples.SALT, data)
+    named = approvals.act_hash(samples.SALT, data)
     return {"name": name, "text": data.decode(), "salt": samples.SALT.hex(), "act_hash": named}
 
 
@@ -96,7 +96,7 @@ def _key(name: str, key: Any) -> dict[str, str]:
     return {
         "name": name,
         "seed": key.private_bytes_raw().hex(),
-        "public": envelope.b64(key.public_key().public_bytes_raw()),
+        "public": approvals.b64(key.public_key().public_bytes_raw()),
     }
 
 
@@ -114,11 +114,11 @@ def parcel() -> dict[str, Any]:
             "`content`: head is the JWS of signatures.json, act is base64url of the first act of canonical.json.",
         ],
         "recipient_seed": samples.BANK_SEAL.private_bytes_raw().hex(),
-        "recipient_public": envelope.b64(samples.BANK_SEAL.public_key().public_bytes_raw()),
+        "recipient_public": approvals.b64(samples.BANK_SEAL.public_key().public_bytes_raw()),
         "ephemeral_seed": samples.EPHEMERAL.private_bytes_raw().hex(),
         "info": info.decode(),
         "content": content.decode(),
-        "sealed": envelope.b64(sealed),
+        "sealed": approvals.b64(sealed),
         "parcel": samples.PARCEL.decode(),
     }
 
@@ -175,7 +175,7 @@ def refused() -> dict[str, Any]:
 def _refused_rows() -> Iterator[dict[str, str]]:
     for name, door, make, code in TABLE:
         if door in DOORS and len(data := make()) <= REFUSED_BYTES_MAX:
-            yield {"name": name, "as": DOORS[door], "code": code, "bytes": envelope.b64(data)}
+            yield {"name": name, "as": DOORS[door], "code": code, "bytes": approvals.b64(data)}
 
 
 FOUNDED_AT, RENEWED_AT = FOUNDED + timedelta(days=1), FOUNDED + timedelta(days=8)

@@ -26,7 +26,7 @@ from arrp.core.events import ATTACHED, KINDS, Kind
 from arrp.core.money import Amount, Rate
 from arrp.core.policy import ENTITLED, Participant
 from arrp.core.request import Condition, Reason, Terms
-from arrp.wire import Problem, codec, copies, directory, entry, envelope, signed_text
+from arrp.wire import Problem, approvals, codec, copies, directory, entry, envelope, signed_text
 from tests.house.source import ROOT, modules
 
 DOCS = ROOT / "docs"
@@ -281,7 +281,7 @@ def test_the_example_of_an_act_is_read_and_written_to_the_byte() -> None:
     act, salt, named, head = (line.strip() for line in block[1].splitlines())
     bodies = {name: kind.body for name, kind in KINDS.items()}
     assert codec.act_bytes(codec.read_act(act.encode(), bodies)) == act.encode()
-    assert envelope.act_hash(bytes.fromhex(salt), act.encode()) == named
+    assert approvals.act_hash(bytes.fromhex(salt), act.encode()) == named
     covers = codec.loads(messages.Head, head.encode())
     assert codec.dumps(covers) == head.encode()
     assert covers.act_hash == named

@@ -53,7 +53,7 @@ CLOCK = {
     "random": {"node/clock.py"},  # the one source of ids and jitter; sim/ may seed a random.Random
     "uuid1": set[str](),
     "uuid4": {"node/clock.py"},
-    "environ": {"node/config.py"},  # the one reader of settings
+    "environ": {"node/environment.py"},  # the one reader of settings
     "secrets": {"node/keys.py", "node/clock.py"},  # keys must not be guessable, nor may salts and ids
     "urandom": {"node/keys.py", "node/clock.py"},
 }
@@ -202,8 +202,8 @@ def test_there_is_something_to_check() -> None:
         ("trace/a.py", "import numpy as np\nx = np.random.default_rng()", "random: allowed"),
         ("sim/world.py", "import random\nx = random.random()", "random: allowed"),
         ("core/a.py", "from uuid import uuid4", "uuid4: allowed in node/clock.py"),
-        ("cli.py", "x = os.environ['HOME']", "environ: allowed in node/config.py"),
-        ("cli.py", "x = os.getenv('HOME')", "environ: allowed in node/config.py"),
+        ("cli.py", "x = os.environ['HOME']", "environ: allowed in node/environment.py"),
+        ("cli.py", "x = os.getenv('HOME')", "environ: allowed in node/environment.py"),
         ("wire/a.py", "import secrets", "secrets: allowed in node/clock.py or node/keys.py"),
         ("node/a.py", "x = os.urandom(16)", "urandom: allowed in node/clock.py or node/keys.py"),
     ],

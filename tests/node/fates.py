@@ -18,8 +18,9 @@ from arrp.core.request import ANSWER, WISH, Request
 from arrp.core.sums import money, total
 from arrp.node.store import talk
 from arrp.node.store.tables import outbox
+from arrp.wire.approvals import unb64
 from arrp.wire.codec import parse_json
-from arrp.wire.envelope import Content, open_parcel, unb64
+from arrp.wire.envelope import Content, open_parcel
 from tests.node.life import is_at_rest, rest
 from tests.node.test_verify import audited
 from tests.node.world import START, World

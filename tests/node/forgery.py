@@ -17,8 +17,9 @@ from arrp.core.mandate import LossAct, Mandate
 from arrp.core.messages import Act, Approval, Handling, Urgency, Uses
 from arrp.core.report import Party
 from arrp.core.request import Ask, Asked, Credit, Source
+from arrp.wire.approvals import act_hash, b64, sealing_public, unb64
 from arrp.wire.codec import act_bytes
-from arrp.wire.envelope import Attached, Routing, act_hash, b64, content, seal, sealing_public, sign, unb64
+from arrp.wire.envelope import Attached, Routing, content, seal, sign
 from tests.node.mouth import Mouth, receipt_of
 from tests.node.world import BASIS, ES, LT, PT, START, World, amount, payment
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from arrp.core.policy import Participant
 from arrp.node.keys import NodeKeys, key_id
+from arrp.wire.approvals import b64
 from arrp.wire.directory import (
     Edition,
     Keeper,
@@ -23,7 +24,6 @@ from arrp.wire.directory import (
     open_edition,
 )
 from arrp.wire.entry import VERSION, Entry, entry_text
-from arrp.wire.envelope import b64
 from arrp.wire.signed_text import SignedText, Signer
 
 VALID = timedelta(days=300)

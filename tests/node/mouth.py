@@ -13,18 +13,9 @@ from arrp.core.hold import Hold
 from arrp.core.messages import Act, Approval, Checkpoint, Handling, Head, Receipt, Urgency, Uses
 from arrp.core.report import Party
 from arrp.core.request import Request
+from arrp.wire.approvals import act_hash, sealing_public, unb64
 from arrp.wire.codec import act_bytes, parse_json, read
-from arrp.wire.envelope import (
-    VERSION,
-    Content,
-    Routing,
-    act_hash,
-    open_parcel,
-    seal,
-    sealing_public,
-    sign,
-    unb64,
-)
+from arrp.wire.envelope import VERSION, Content, Routing, open_parcel, seal, sign
 from arrp.wire.envelope import content as content_of
 from tests.node.world import LT, START, World, amount, payment
 

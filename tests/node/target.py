@@ -29,9 +29,10 @@ from arrp.node.keys import NodeKeys, fresh_keys, key_id
 from arrp.node.service import Node, Service
 from arrp.node.store.engine import Store
 from arrp.node.store.tables import schema
-from arrp.wire import envelope
+from arrp.wire import approvals, envelope
+from arrp.wire.approvals import approve, b64
 from arrp.wire.codec import act_bytes
-from arrp.wire.envelope import Attached, approve, b64
+from arrp.wire.envelope import Attached
 from tests.node.mouth import receipt_of
 from tests.node.world import PT, Time
 from tests.wire.samples import (
@@ -125,7 +126,7 @@ class Target:
     def _request(self) -> bytes:
         said = replace(ACT, act="bb" * 16, request=None, to=None, kind="Loss", body=LOSS, not_after=None)
         data = act_bytes(said)
-        named = envelope.act_hash(SALT, data)
+        named = approvals.act_hash(SALT, data)
         both = (approve(ANA, "ana", "a1", named), approve(BEN, "ben", "b1", named))
         whole = amount_of(10_000_000)
         body = Asked(ask=Ask.HOLD, institution="PT0002", asked=whole, claim=whole, credit=Credit(amount=whole),
@@ -137,7 +138,7 @@ class Target:
         not_after = self.clock.at + timedelta(hours=12)
         act = replace(ACT, act=f"{self.said:032x}", request=GOOD, kind=kind, body=body, not_after=not_after)
         data = act_bytes(act)
-        named = envelope.act_hash(SALT, data)
+        named = approvals.act_hash(SALT, data)
         both = (approve(ANA, "ana", "a1", named), approve(BEN, "ben", "b1", named))
         head = replace(HEAD, id=f"{self.said:032x}", request=GOOD, number=self.said, sent_at=self.clock.at,
                        apply_by=not_after, act_hash=named, approvals=both)

@@ -27,7 +27,7 @@ from arrp.node.desk import BODIES
 from arrp.node.files import Files
 from arrp.node.http import peers_app
 from arrp.node.operating import operating
-from arrp.wire.envelope import unb64
+from arrp.wire.approvals import unb64
 from arrp.wire.schema import schema_of
 from tests.node.life import LIFE, NODES, live, the_loss
 from tests.node.mouth import Mouth

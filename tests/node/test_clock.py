@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from arrp.node.clock import Clock
-from arrp.wire.envelope import act_hash
+from arrp.wire.approvals import act_hash
 
 
 def test_now_is_an_instant_in_utc() -> None:

@@ -24,8 +24,9 @@ from arrp.node.service import Service
 from arrp.node.store.engine import Store
 from arrp.node.verify import verify
 from arrp.node.worker import SENDS_PER_PEER, Worker
+from arrp.wire.approvals import act_hash, b64, sealing_public, unb64
 from arrp.wire.codec import act_bytes
-from arrp.wire.envelope import Content, Routing, act_hash, b64, seal, sealing_public, sign, unb64
+from arrp.wire.envelope import Content, Routing, seal, sign
 from tests.node.life import LIFE, SECRET, count, live, rest
 from tests.node.mouth import ASKED, Mouth, asked_on_paper_only, hold_of, opened, receipt_of
 from tests.node.world import LT, PT, World, amount, payment

@@ -21,8 +21,8 @@ from arrp.core.term import Term
 from arrp.node.config import load_config, load_rules, parse_listen, rules_digest
 from arrp.node.directory import Directory
 from arrp.node.standing import Standing, draft_standing, load_standing, read_standing
+from arrp.wire.approvals import approve
 from arrp.wire.codec import dumps
-from arrp.wire.envelope import approve
 from tests.node.entries import BANK, NCB, signing_key
 
 DIRECTORY = Directory([BANK, NCB])

@@ -26,9 +26,10 @@ from arrp.node.api import desk_app
 from arrp.node.callers import SCOPES, Keys
 from arrp.node.directory import put_in_force, trusted_directory
 from arrp.node.keys import OfficerKey, key_id, person_key
+from arrp.wire.approvals import approve, b64, unb64
 from arrp.wire.directory import Edition, Opened, Wanted, next_edition
 from arrp.wire.entry import VERSION, Entry, entry_text
-from arrp.wire.envelope import Attached, Content, approve, b64, open_parcel, unb64
+from arrp.wire.envelope import Attached, Content, open_parcel
 from arrp.wire.signed_text import SignedText, Signer
 from tests.conftest import ABOVE_THE_STORE, ENGINES
 from tests.node import world as worlds

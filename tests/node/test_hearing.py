@@ -18,7 +18,8 @@ from arrp.node.hearing import Hearing
 from arrp.node.keys import fresh_keys
 from arrp.node.service import Service
 from arrp.node.store import talk, work
-from arrp.wire.envelope import Routing, seal, sealing_public
+from arrp.wire.approvals import sealing_public
+from arrp.wire.envelope import Routing, seal
 from tests.node.life import count
 from tests.node.mouth import ASKED, Mouth, asked_on_paper_only, held, hold_of, opened, signed_by
 from tests.node.world import BASIS, FOUNDED, START, World, amount, payment

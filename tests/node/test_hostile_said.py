@@ -29,8 +29,9 @@ from arrp.node.callers import owner
 from arrp.node.desk import BODIES, Signature
 from arrp.node.http import peers_app
 from arrp.node.store import talk
+from arrp.wire.approvals import unb64
 from arrp.wire.codec import dumps, parse_json
-from arrp.wire.envelope import Routing, seal, unb64
+from arrp.wire.envelope import Routing, seal
 from tests.conftest import ENGINES
 from tests.node.anything import FIRST, LAST, NO_INDEX_TAKES_IT, anything, spoiled
 from tests.node.life import LIFE, about, live

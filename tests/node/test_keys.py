@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from arrp.core.errors import Conflict, Malformed, NotFound, Refused
 from arrp.node.keys import key_id, load_node_keys, load_officer_key, make_node_keys, make_officer_key
-from arrp.wire.envelope import sealing_public, signing_public
+from arrp.wire.approvals import sealing_public, signing_public
 
 
 def mode(path: Path) -> int:

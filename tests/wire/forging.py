@@ -14,7 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from arrp.core.messages import Approval
-from arrp.wire import envelope
+from arrp.wire import approvals, envelope
 from arrp.wire.codec import dumps
 from arrp.wire.envelope import Attached, Note
 from tests.wire.samples import (
@@ -120,7 +120,7 @@ def flipped(data: bytes, at: int) -> bytes:
 
 def same_signature_twice(signature: str) -> str:
     """S + the order of the group: the same signature to a lax verifier, other bytes."""
-    raw = envelope.unb64(signature)
+    raw = approvals.unb64(signature)
     return plain64(raw[:32] + (int.from_bytes(raw[32:], "little") + ORDER).to_bytes(32, "little"))
 
 
@@ -138,11 +138,11 @@ def resealed(**routing: Any) -> bytes:
 
 
 def sealed_bytes() -> bytes:
-    return envelope.unb64(json.loads(PARCEL)["sealed"])
+    return approvals.unb64(json.loads(PARCEL)["sealed"])
 
 
 def mandate(data: bytes) -> Attached:
     """Any bytes, truly approved by both officers."""
-    named = envelope.act_hash(SALT, data)
-    both = (envelope.approve(ANA, "ana", "a1", named), envelope.approve(BEN, "ben", "b1", named))
+    named = approvals.act_hash(SALT, data)
+    both = (approvals.approve(ANA, "ana", "a1", named), approvals.approve(BEN, "ben", "b1", named))
     return replace(ATTACHED_MANDATE, act=plain64(data), approvals=both)

@@ -15,7 +15,7 @@ import hashlib
 import json
 from dataclasses import replace
 
-from arrp.wire import envelope
+from arrp.wire import approvals, envelope
 from arrp.wire.codec import dumps
 from tests.wire.forging import (
     HEADER,
@@ -152,7 +152,7 @@ FORMS: list[Row] = [
     ("an empty signature", "HEAD", lambda: members(signature=""), "bad-signature"),
     ("a signature of zeros", "HEAD", lambda: members(signature=plain64(bytes(64))), "bad-signature"),
     ("a signature that is a number", "HEAD", lambda: members(signature=1), "malformed"),
-    ("a signature cut short", "HEAD", lambda: members(signature=plain64(envelope.unb64(
+    ("a signature cut short", "HEAD", lambda: members(signature=plain64(approvals.unb64(
         parts()["signature"])[:-1])), "bad-signature"),
     ("a signature with more", "HEAD", lambda: members(signature=parts()["signature"][:-2] + "AAAA"), "bad-signature"),
     ("a signature of 20,000 bytes", "HEAD", lambda: members(signature="AAAA" * 6667), "bad-jws"),
@@ -241,7 +241,7 @@ PARCELS: list[Row] = [
     ("drop_after written otherwise", "OPEN", lambda: edited(PARCEL, drop_after="2026-11-23T08:00:00Z"), "malformed"),
     ("sealed with another key", "OPEN", lambda: parcel(b"", sealed=sealed(b"{}", ROUTING, OTHER_SEAL)), "unsealable"),
     ("sealed without routing", "OPEN", lambda: parcel(b"", sealed=plain64(envelope._SUITE.encrypt(
-        b"{}", envelope.sealing_public(plain64(OTHER_SEAL.public_key().public_bytes_raw()))))), "unsealable"),
+        b"{}", approvals.sealing_public(plain64(OTHER_SEAL.public_key().public_bytes_raw()))))), "unsealable"),
     ("nothing sealed", "OPEN", lambda: edited(PARCEL, sealed=""), "unsealable"),
     ("less than a key sealed", "OPEN", lambda: edited(PARCEL, sealed=plain64(bytes(31))), "unsealable"),
     ("only a key sealed", "OPEN", lambda: edited(PARCEL, sealed=plain64(sealed_bytes()[:32])), "unsealable"),
@@ -314,11 +314,11 @@ ACTS: list[Row] = [
 
 APPROVED: list[Row] = [
     ("approval of another act", "HEARD", lambda: approved(MANDATE_APPROVALS[0]), "bad-approval"),
-    ("approval with another officer's key", "HEARD", lambda: approved(envelope.approve(BEN, "ana", "a1", ACT_HASH)),
+    ("approval with another officer's key", "HEARD", lambda: approved(approvals.approve(BEN, "ana", "a1", ACT_HASH)),
      "bad-approval"),
     ("approval under another officer's name", "HEARD", lambda: approved(replace(APPROVALS[0], officer="ben", key="b1")),
      "bad-approval"),
-    ("approval by the node itself", "HEARD", lambda: approved(envelope.approve(NCB, "ana", "a1", ACT_HASH)),
+    ("approval by the node itself", "HEARD", lambda: approved(approvals.approve(NCB, "ana", "a1", ACT_HASH)),
      "bad-approval"),
     ("officer nobody knows", "HEARD", lambda: approved(replace(APPROVALS[0], officer="eve")), "unknown-officer"),
     ("key nobody knows", "HEARD", lambda: approved(replace(APPROVALS[0], key="a9")), "unknown-officer"),
@@ -345,7 +345,7 @@ APPROVED: list[Row] = [
     ("one approval twice", "HEARD", lambda: approved(APPROVALS[0], APPROVALS[0]), "repeated-approval"),
     ("one key under two names", "HEARD", lambda: approved(APPROVALS[0], replace(APPROVALS[0], officer="ana-again")),
      "repeated-approval"),
-    ("one officer with two keys", "HEARD", lambda: approved(APPROVALS[0], envelope.approve(
+    ("one officer with two keys", "HEARD", lambda: approved(APPROVALS[0], approvals.approve(
         ANA_TOO, "ana", "a2", ACT_HASH)), "repeated-approval"),
     ("one good, one bad", "HEARD", lambda: approved(APPROVALS[1], MANDATE_APPROVALS[0]), "bad-approval"),
     ("nine approvals", "HEARD", lambda: approved(*[APPROVALS[0]] * 9), "malformed"),

@@ -37,7 +37,8 @@ from arrp.core.messages import (
     Uses,
 )
 from arrp.core.money import Amount, Rate
-from arrp.wire import envelope
+from arrp.wire import approvals, envelope
+from arrp.wire.approvals import act_hash, approve
 from arrp.wire.codec import act_bytes, dumps
 from arrp.wire.envelope import Attached, Content, Note, Reader, Routing
 from tests.wire import hpke
@@ -155,10 +156,10 @@ ACT = Act(
     not_after=datetime(2026, 11, 22, 20, 0, tzinfo=UTC),
 )
 ACT_BYTES = act_bytes(ACT)
-ACT_HASH = envelope.act_hash(SALT, ACT_BYTES)
+ACT_HASH = act_hash(SALT, ACT_BYTES)
 APPROVALS = (
-    envelope.approve(ANA, "ana", "a1", ACT_HASH),
-    envelope.approve(BEN, "ben", "b1", ACT_HASH),
+    approve(ANA, "ana", "a1", ACT_HASH),
+    approve(BEN, "ben", "b1", ACT_HASH),
 )
 HEAD = Head(
     v=1,
@@ -215,10 +216,10 @@ MANDATE = replace(  # an act that travels attached, without a head
     ),
 )
 MANDATE_BYTES = act_bytes(MANDATE)
-MANDATE_HASH = envelope.act_hash(SALT, MANDATE_BYTES)
+MANDATE_HASH = act_hash(SALT, MANDATE_BYTES)
 MANDATE_APPROVALS = (
-    envelope.approve(ANA, "ana", "a1", MANDATE_HASH),
-    envelope.approve(BEN, "ben", "b1", MANDATE_HASH),
+    approve(ANA, "ana", "a1", MANDATE_HASH),
+    approve(BEN, "ben", "b1", MANDATE_HASH),
 )
 FACT = replace(  # what fiu-pt once told ncb-fr
     ACT, act="77" * 16, to="ncb-fr", kind="MoneyReturned", body=Credited("88" * 16, Amount(1, "EUR")), not_after=None
@@ -228,15 +229,15 @@ FACT_HEAD = replace(
     HEAD,
     sender="fiu-pt",
     to="ncb-fr",
-    act_hash=envelope.act_hash(SALT, FACT_BYTES),
+    act_hash=act_hash(SALT, FACT_BYTES),
     approvals=(),
 )
 
 ROW = Logged("Ask", Ask(Amount(3_800_000, "EUR"), 2, "payto://iban/ES9121000418450200051332"))
 
-ATTACHED_MANDATE = Attached("ncb-fr", envelope.b64(MANDATE_BYTES), envelope.b64(SALT), MANDATE_APPROVALS, None)
+ATTACHED_MANDATE = Attached("ncb-fr", approvals.b64(MANDATE_BYTES), approvals.b64(SALT), MANDATE_APPROVALS, None)
 ATTACHED_FACT = Attached(
-    "fiu-pt", envelope.b64(FACT_BYTES), envelope.b64(SALT), (), envelope.sign(FACT_HEAD, FIU, "k1")
+    "fiu-pt", approvals.b64(FACT_BYTES), approvals.b64(SALT), (), envelope.sign(FACT_HEAD, FIU, "k1")
 )
 ATTACHED = (ATTACHED_MANDATE, ATTACHED_FACT)
 
@@ -286,9 +287,9 @@ def carrying(head: str, act: bytes = ACT_BYTES, salt: bytes = SALT, attached: tu
 def signed_act(act: Act | bytes, approvals: tuple[Approval, ...] | None = None, **head: Any) -> bytes:
     """The parcel of an act of one's own, with a head and approvals that fit it."""
     data = act if isinstance(act, bytes) else act_bytes(act)
-    named = envelope.act_hash(SALT, data)
+    named = act_hash(SALT, data)
     if approvals is None:
-        approvals = (envelope.approve(ANA, "ana", "a1", named), envelope.approve(BEN, "ben", "b1", named))
+        approvals = (approve(ANA, "ana", "a1", named), approve(BEN, "ben", "b1", named))
     cover = replace(HEAD, **{"act_hash": named, "approvals": approvals, **head})
     return carrying(envelope.sign(cover, NCB, "k1"), data)
 

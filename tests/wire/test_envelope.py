@@ -18,7 +18,7 @@ from joserfc.jwk import OKPKey
 
 from arrp.core.errors import Malformed, Refused
 from arrp.core.messages import Checkpoint, ConversationState, Head, Receipt, StateExchange
-from arrp.wire import envelope
+from arrp.wire import approvals, envelope
 from arrp.wire.codec import dumps
 from arrp.wire.envelope import Content, Note, Unpacked, open_parcel, seal, sign, unpack, verify
 from tests.wire import hpke
@@ -80,26 +80,26 @@ def test_an_act_hash_is_sha_256_of_salt_and_act() -> None:
 
 def test_r61_a_commitment_never_equals_an_act_hash() -> None:
     account = "payto://iban/PT50000201231234567890154"
-    assert envelope.salted(SALT, account) == envelope.salted(SALT, account)
-    assert envelope.salted(SALT, account) != envelope.salted(bytes(16), account)
-    assert envelope.salted(SALT, account) != envelope.act_hash(SALT, account.encode())
+    assert approvals.salted(SALT, account) == approvals.salted(SALT, account)
+    assert approvals.salted(SALT, account) != approvals.salted(bytes(16), account)
+    assert approvals.salted(SALT, account) != approvals.act_hash(SALT, account.encode())
 
 
 @pytest.mark.parametrize("salt", [b"", bytes(15), bytes(17)])
 def test_a_salt_has_sixteen_bytes(salt: bytes) -> None:
     """Otherwise a byte could move from the salt to the act and leave the hash as it was."""
     with pytest.raises(Malformed, match="16 bytes"):
-        envelope.act_hash(salt, b"act")
+        approvals.act_hash(salt, b"act")
     with pytest.raises(Malformed, match="16 bytes"):
-        envelope.salted(salt, "account")
+        approvals.salted(salt, "account")
 
 
 def test_an_approval_fits_one_act_and_one_key() -> None:
-    approval = envelope.approve(ANA, "ana", "a1", ACT_HASH)
-    envelope.check_approval(approval, ACT_HASH, ANA.public_key())
+    approval = approvals.approve(ANA, "ana", "a1", ACT_HASH)
+    approvals.check_approval(approval, ACT_HASH, ANA.public_key())
     for named, key in ((MANDATE_HASH, ANA), (ACT_HASH, BEN)):
         with pytest.raises(Refused, match="does not fit this act"):
-            envelope.check_approval(approval, named, key.public_key())
+            approvals.check_approval(approval, named, key.public_key())
 
 
 # --- signed objects ------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_a_state_exchange_of_three_thousand_conversations_is_read() -> None:
 
 
 def plain(text: str) -> bytes:
-    return envelope.unb64(text)
+    return approvals.unb64(text)
 
 
 # --- keys and bytes as text ----------------------------------------------------------------------
@@ -176,27 +176,27 @@ def plain(text: str) -> bytes:
 
 @given(st.binary(max_size=70))
 def test_bytes_have_one_spelling(data: bytes) -> None:
-    text = envelope.b64(data)
+    text = approvals.b64(data)
     assert text == plain64(data)
-    assert envelope.unb64(text) == data
+    assert approvals.unb64(text) == data
 
 
 @given(st.text("AQgw09-_+/= é\n", max_size=9))
 def test_every_other_spelling_is_refused(text: str) -> None:
     try:
-        data = envelope.unb64(text)
+        data = approvals.unb64(text)
     except Malformed:
         return
     assert plain64(data) == text
 
 
 def test_public_keys_are_read_as_they_are_written() -> None:
-    assert envelope.signing_public(plain64(NCB.public_key().public_bytes_raw())) == NCB.public_key()
+    assert approvals.signing_public(plain64(NCB.public_key().public_bytes_raw())) == NCB.public_key()
     sealing = plain64(BANK_SEAL.public_key().public_bytes_raw())
-    assert envelope.sealing_public(sealing).public_bytes_raw() == BANK_SEAL.public_key().public_bytes_raw()
+    assert approvals.sealing_public(sealing).public_bytes_raw() == BANK_SEAL.public_key().public_bytes_raw()
 
 
-@pytest.mark.parametrize("y", sorted(envelope._SMALL_ORDER))
+@pytest.mark.parametrize("y", sorted(approvals._SMALL_ORDER))
 def test_a_key_that_fits_every_signature_is_refused(y: bytes) -> None:
     """Each refused key is one: some message passes under it with a signature that nobody made."""
     forged = b"\1" + bytes(63)
@@ -213,7 +213,7 @@ def test_a_key_that_fits_every_signature_is_refused(y: bytes) -> None:
     assert any(passes(bytes([n])) for n in range(256)) or not canonical
     for sign_bit in (0, 0x80):
         with pytest.raises(Malformed) as refusal:
-            envelope.signing_public(plain64(y[:31] + bytes([y[31] | sign_bit])))
+            approvals.signing_public(plain64(y[:31] + bytes([y[31] | sign_bit])))
         assert refusal.value.code == "bad-key"
 
 
@@ -230,7 +230,7 @@ def test_a_parcel_brings_head_act_and_what_is_attached() -> None:
     assert (mandate.by, mandate.act, mandate.head, mandate.approvals) == ("ncb-fr", MANDATE, None, MANDATE_APPROVALS)
     assert (fact.by, fact.act, fact.head, fact.approvals) == ("fiu-pt", FACT, FACT_HEAD, ())
     assert (mandate.act_hash, mandate.act_bytes) == (MANDATE_HASH, MANDATE_BYTES)
-    assert (fact.act_hash, fact.act_bytes) == (envelope.act_hash(SALT, FACT_BYTES), FACT_BYTES)
+    assert (fact.act_hash, fact.act_bytes) == (approvals.act_hash(SALT, FACT_BYTES), FACT_BYTES)
 
 
 @pytest.mark.parametrize("value", [RECEIPT, STATE])
@@ -250,7 +250,7 @@ def test_a_relay_sees_the_routing_and_nothing_else() -> None:
     assert json.loads(PARCEL).keys() == {"v", "to", "urgency", "drop_after", "sealed"}
     for secret in (b"ncb-fr", ACT_BYTES, ACT_HASH.encode(), b"62000.00"):
         assert secret not in PARCEL
-        assert secret not in envelope.unb64(json.loads(PARCEL)["sealed"])
+        assert secret not in approvals.unb64(json.loads(PARCEL)["sealed"])
 
 
 def test_a_relay_may_write_the_routing_its_own_way() -> None:
@@ -263,8 +263,8 @@ def test_a_relay_may_write_the_routing_its_own_way() -> None:
 def test_the_exact_bytes_of_the_act_count_and_not_their_meaning() -> None:
     """An implementation may write its acts with white space: what officers approved is what is hashed."""
     spaced = json.dumps(json.loads(ACT_BYTES), indent=1).encode()
-    named = envelope.act_hash(SALT, spaced)
-    head = replace(HEAD, act_hash=named, approvals=(envelope.approve(ANA, "ana", "a1", named),))
+    named = approvals.act_hash(SALT, spaced)
+    head = replace(HEAD, act_hash=named, approvals=(approvals.approve(ANA, "ana", "a1", named),))
     content = envelope.content(sign(head, NCB, "k1"), SALT, spaced)
     unpacked = unpack(seal(content, ROUTING, BANK_SEAL.public_key()), READER)
     assert isinstance(unpacked, Unpacked)

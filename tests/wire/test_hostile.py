@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arrp.core.errors import ArrpError
 from arrp.core.messages import Approval, Checkpoint, Head, Receipt
-from arrp.wire import Problem, envelope
+from arrp.wire import Problem, approvals, envelope
 from arrp.wire.codec import dumps, loads, parse_json
 from arrp.wire.envelope import Unacceptable, Unpacked, open_parcel, unpack
 from tests.wire.hostile import TABLE
@@ -23,7 +23,7 @@ from tests.wire.samples import ACT_HASH, BANK_SEAL, HEAD, NODES, OFFICERS, PARCE
 def _approval(data: bytes) -> None:
     approval = loads(Approval, data)
     named = ACT_HASH if approval.key != "no hash" else ACT_HASH.upper()
-    envelope.check_approval(approval, named, OFFICERS["ncb-fr", "ana", "a1"])
+    approvals.check_approval(approval, named, OFFICERS["ncb-fr", "ana", "a1"])
 
 
 def _key_of(sender: str, kid: str) -> Ed25519PublicKey | None:
@@ -38,8 +38,8 @@ DOORS: dict[str, Callable[[bytes], object]] = {
     "RECEIPT": lambda data: envelope.verify(Receipt, data, _key_of),
     "CHECKPOINT": lambda data: envelope.verify(Checkpoint, data, _key_of),
     "APPROVAL": _approval,
-    "KEY": lambda data: envelope.signing_public(data.decode()),
-    "SEALING": lambda data: envelope.sealing_public(data.decode()),
+    "KEY": lambda data: approvals.signing_public(data.decode()),
+    "SEALING": lambda data: approvals.sealing_public(data.decode()),
 }
 
 
@@ -77,7 +77,7 @@ def test_r24_an_act_that_is_refused_says_whose_it_was() -> None:
         unpack(make(), READER)
     assert (refusal.value.head.sender, refusal.value.head.number) == ("ncb-fr", 1)
     assert refusal.value.salt == SALT
-    assert envelope.act_hash(SALT, refusal.value.act_bytes) == refusal.value.head.act_hash
+    assert approvals.act_hash(SALT, refusal.value.act_bytes) == refusal.value.head.act_hash
 
 
 # --- fuzz: any change of any byte ----------------------------------------------------------------

@@ -34,20 +34,9 @@ from arrp.node.keys import fresh_keys, key_id, new_node_keys
 from arrp.node.service import Node, Service
 from arrp.node.store import talk
 from arrp.node.store.engine import Store
+from arrp.wire.approvals import act_hash, approve, b64
 from arrp.wire.codec import act_bytes
-from arrp.wire.envelope import (
-    VERSION,
-    Content,
-    Routing,
-    act_hash,
-    approve,
-    b64,
-    content,
-    open_parcel,
-    seal,
-    sign,
-    verify,
-)
+from arrp.wire.envelope import VERSION, Content, Routing, content, open_parcel, seal, sign, verify
 
 ACCOUNT = "payto://iban/PT50000201231234567890154"
 ASKED = Amount(1_000_00, "EUR")

@@ -12,8 +12,9 @@ from arrp.cli.asking import AsJson, command, instant
 from arrp.cli.desk import ELSEWHERE, Desk, Home
 from arrp.cli.speaking import say, show, show_json, show_table
 from arrp.core.errors import Corrupt
-from arrp.node.config import home_from_environment, load_config
+from arrp.node.config import load_config
 from arrp.node.directory import trusted_directory
+from arrp.node.environment import home_from_environment
 from arrp.node.files import read_file
 from arrp.node.keys import load_node_keys
 from arrp.node.signed_by import signed_by as signed_in_store

@@ -19,11 +19,11 @@ from arrp.cli.speaking import say, say_whole, show, show_json
 from arrp.core.errors import ArrpError, Corrupt, Malformed, NeedsApproval, NotFound, Unreachable
 from arrp.core.messages import Approval
 from arrp.node.clock import Clock
-from arrp.node.config import home_from_environment
+from arrp.node.environment import home_from_environment
 from arrp.node.keys import OfficerKey, load_officer_key
 from arrp.wire.act_words import act_words
+from arrp.wire.approvals import act_hash, approve, unb64
 from arrp.wire.codec import dumps, parse_json
-from arrp.wire.envelope import act_hash, approve, unb64
 
 Home = Annotated[Path, typer.Option(help="Home of the running node; else ARRP_HOME.")]
 Looking = Annotated[str, typer.Option("--officer", help="Who looks: for a case that not everybody may know.")]

@@ -19,8 +19,8 @@ from arrp.node.files import replace_file, write_new
 from arrp.node.keys import load_officer_key
 from arrp.node.standing import Standing, draft_standing, read_standing
 from arrp.wire.act_words import act_words
+from arrp.wire.approvals import approve, unb64
 from arrp.wire.codec import dumps, parse_json
-from arrp.wire.envelope import approve, unb64
 
 StandingFile = Annotated[Path, typer.Argument(metavar="FILE", help="The standing mandate.")]
 

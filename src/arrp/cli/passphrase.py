@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from arrp.core.errors import Malformed
-from arrp.node.config import passphrase_from_environment
+from arrp.node.environment import passphrase_from_environment
 from arrp.node.files import read_file
 
 PassphraseFile = Annotated[

@@ -45,7 +45,7 @@ from arrp.node.clock import Clock
 from arrp.node.store import audit, cases, erasing, recovering, work
 from arrp.node.store.engine import Store
 from arrp.node.store.tables import schema
-from arrp.wire.envelope import b64, unb64
+from arrp.wire.approvals import b64, unb64
 
 FORMAT = "arrp backup 1"
 _FRAME = 1 << 20

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from uuid import uuid4
 
-from arrp.wire.envelope import SALT_BYTES
+from arrp.wire.approvals import SALT_BYTES
 
 PEERS_MIN = 2  # so many must agree: one peer alone moves nobody's clock
 STEP = timedelta(seconds=2)  # set by less within an hour, a clock is believed: so much its daemon corrects

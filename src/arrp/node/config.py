@@ -69,7 +69,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -180,19 +179,6 @@ def _canonical(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{value!r} has no place in a digest of rules")
-
-
-def home_from_environment() -> Path:
-    """Where the node lives, when nobody said it. Raises Malformed."""
-    found = os.environ.get("ARRP_HOME")
-    if not found:
-        raise Malformed("which node? say --home HOME, or set ARRP_HOME")
-    return Path(found)
-
-
-def passphrase_from_environment() -> str | None:
-    """ARRP_PASSPHRASE, for scripts."""
-    return os.environ.get("ARRP_PASSPHRASE")
 
 
 def parse_listen(text: str) -> tuple[str, int]:

@@ -23,8 +23,9 @@ from arrp.node.keys import NodeKeys
 from arrp.node.service import Node, Service, retrying
 from arrp.node.store import recovering, talk, work
 from arrp.trace.follow import follow
+from arrp.wire.approvals import b64
 from arrp.wire.codec import loads, parse_json
-from arrp.wire.envelope import Attached, Routing, b64, content, seal, sign
+from arrp.wire.envelope import Attached, Routing, content, seal, sign
 
 log = logging.getLogger("arrp.delivery")
 

@@ -25,8 +25,8 @@ from arrp.node.callers import Caller
 from arrp.node.need_to_know import Known
 from arrp.node.service import Node, Service, retrying
 from arrp.node.store import audit, cases, directories, talk, work
+from arrp.wire.approvals import b64
 from arrp.wire.codec import dumps, parse_json, read
-from arrp.wire.envelope import b64
 
 # The body of each verb, as the rules have it; null for those that need none.
 BODIES = {verb: None if body is object else body for verb, (_, body) in COMMANDS.items()}

@@ -19,9 +19,9 @@ from arrp.core.policy import Key, Participant
 from arrp.node.files import read_file, replace_file
 from arrp.node.keys import NodeKeys
 from arrp.wire import Problem
+from arrp.wire.approvals import sealing_public, signing_public
 from arrp.wire.directory import Opened, check_first, check_next, check_signed, open_edition
 from arrp.wire.entry import VERSION, Entry, entry_text, open_entry
-from arrp.wire.envelope import sealing_public, signing_public
 from arrp.wire.signed_text import TEXT_MAX, SignedText, Signer, read_signed
 
 FILE_MAX = TEXT_MAX + (1 << 16)

@@ -20,9 +20,10 @@ from arrp.node.service import Node, Service
 from arrp.node.store import recovering, talk, work
 from arrp.node.store.cases import BODIES
 from arrp.wire import Problem
+from arrp.wire.approvals import b64, unb64
 from arrp.wire.codec import dumps, loads, parse_json, read_act
 from arrp.wire.copies import Copies, Copy
-from arrp.wire.envelope import VERSION, Attached, Note, Routing, b64, content, seal, sign, unb64, verify
+from arrp.wire.envelope import VERSION, Attached, Note, Routing, content, seal, sign, verify
 
 log = logging.getLogger("arrp.exchange")
 

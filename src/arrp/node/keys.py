@@ -33,9 +33,9 @@ from cryptography.hazmat.primitives.serialization import (
 from arrp.core.errors import Conflict, Malformed, NotFound, Refused
 from arrp.core.policy import Key, Participant
 from arrp.node.files import read_file, write_new
+from arrp.wire.approvals import b64
 from arrp.wire.entry import id_of
 from arrp.wire.entry import key_id as key_id
-from arrp.wire.envelope import b64
 
 Private = TypeVar("Private", Ed25519PrivateKey, X25519PrivateKey)
 

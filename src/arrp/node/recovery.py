@@ -27,9 +27,10 @@ from arrp.node.store import cases, recovering, work
 from arrp.node.store.cases import BODIES
 from arrp.node.taking_back import Given, TakingBack
 from arrp.trace.follow import follow
+from arrp.wire.approvals import act_hash, unb64
 from arrp.wire.codec import loads, read_act
 from arrp.wire.copies import Copies, Copy
-from arrp.wire.envelope import VERSION, Content, Note, act_hash, open_parcel, sign, unb64, verify
+from arrp.wire.envelope import VERSION, Content, Note, open_parcel, sign, verify
 
 log = logging.getLogger("arrp.recovery")
 

@@ -38,9 +38,10 @@ from arrp.node.keys import NodeKeys
 from arrp.node.standing import Standing
 from arrp.node.store import audit, cases, directories, documents, erasing, posting, recovering, talk, work
 from arrp.node.store.engine import Store
+from arrp.wire.approvals import act_hash, check_approval, unb64
 from arrp.wire.codec import act_bytes, dumps, read_act
 from arrp.wire.document import documents_of
-from arrp.wire.envelope import VERSION, act_hash, check_approval, unb64
+from arrp.wire.envelope import VERSION
 
 KEY_MAX = 400  # characters; the names in it have at most 128 each where they are checked
 

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, create_engine, make_url, select
 from arrp.core.errors import Malformed, NotFound
 from arrp.core.messages import Head
 from arrp.node.store.tables import acts, checkpoints, inbox, outbox
+from arrp.wire.approvals import unb64
 from arrp.wire.codec import loads, parse_json
-from arrp.wire.envelope import unb64
 
 
 @dataclass(frozen=True, slots=True)

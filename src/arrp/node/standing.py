@@ -20,8 +20,9 @@ from arrp.core.messages import Act, Approval, Handling, Uses
 from arrp.core.request import Ask
 from arrp.node.directory import Directory
 from arrp.node.files import read_file
+from arrp.wire.approvals import act_hash, b64, check_approval, unb64
 from arrp.wire.codec import act_bytes, loads, read_act
-from arrp.wire.envelope import Attached, act_hash, b64, check_approval, unb64
+from arrp.wire.envelope import Attached
 
 _BODIES = {kind: row.body for kind, row in ATTACHED.items()}
 _NEEDED = ATTACHED["Mandate"].own

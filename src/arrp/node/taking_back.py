@@ -29,8 +29,9 @@ from arrp.node.exchange import kid_of
 from arrp.node.passed_on import heard_again
 from arrp.node.service import Service, Transaction
 from arrp.node.store import recovering, talk
+from arrp.wire.approvals import act_hash, unb64
 from arrp.wire.codec import dumps, loads, read_act
-from arrp.wire.envelope import Attached, act_hash, unb64
+from arrp.wire.envelope import Attached
 
 
 @dataclass(frozen=True, slots=True)

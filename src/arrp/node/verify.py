@@ -23,7 +23,7 @@ from arrp.core.by_hand import PAPER
 from arrp.core.errors import ArrpError, NotFound
 from arrp.core.messages import Approval, Checkpoint, Receipt
 from arrp.node.directory import Directory
-from arrp.wire.envelope import check_approval
+from arrp.wire.approvals import check_approval
 from arrp.wire.envelope import verify as verify_jws
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -17,19 +17,17 @@ from hashlib import sha256
 
 from arrp.core.errors import Corrupt, Malformed
 from arrp.wire import Problem
+from arrp.wire.approvals import checked_salt
 
 Proof = tuple[bytes, ...]
 
 EMPTY_ROOT = sha256(b"").digest()
-SALT_BYTES = 16
 HASH_BYTES = 32
 
 
 def private_digest(salt: bytes, private: bytes) -> bytes:
     """What stays of the private half after erasure: H(salt ‖ private)."""
-    if len(salt) != SALT_BYTES:
-        raise Malformed(f"a salt has {SALT_BYTES} bytes, not {len(salt)}", code=Problem.MALFORMED)
-    return sha256(salt + private).digest()
+    return sha256(checked_salt(salt) + private).digest()
 
 
 def leaf_hash(lasting: bytes, salt: bytes, private: bytes) -> bytes:

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from arrp.core.errors import Conflict, Malformed, NotFound, Refused
 from arrp.core.policy import SKEW, Key, Participant
 from arrp.wire import Problem
+from arrp.wire.approvals import signing_public
 from arrp.wire.codec import dumps, parse_json, read
 from arrp.wire.entry import Entry, check_once, check_together, key_id, open_entry, signers_of
-from arrp.wire.envelope import signing_public
 from arrp.wire.signed_text import TEXT_MAX, SignedText, Signer, TextSignature
 
 VERSION = 1

@@ -20,8 +20,8 @@ from arrp.core.errors import Malformed, Refused
 from arrp.core.policy import Contact, Key, Officer, Participant
 from arrp.core.roles import ROLES
 from arrp.wire import Problem
+from arrp.wire.approvals import sealing_public, signing_public
 from arrp.wire.codec import dumps, parse_json, read
-from arrp.wire.envelope import sealing_public, signing_public
 from arrp.wire.signed_text import SignedText, Signer
 
 KINDS = ("authority", "institution", "issuer", "coordinator")

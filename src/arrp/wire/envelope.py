@@ -13,17 +13,14 @@ from and by the key id, in the directory, never in the message (reliability T10)
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any, NoReturn, TypeVar
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
@@ -31,10 +28,10 @@ from joserfc import jws as jose
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import OKPKey
 
-from arrp.core.commitment import commit
 from arrp.core.errors import ArrpError, Malformed, Refused
 from arrp.core.messages import Act, Approval, Checkpoint, DocumentAsk, Head, Receipt, StateExchange, Urgency
 from arrp.wire import Problem
+from arrp.wire.approvals import ALGORITHM, act_hash, b64, check_approval, unb64
 from arrp.wire.codec import Bodies, dumps, loads, parse_json, read, read_act
 
 T = TypeVar("T", Head, Receipt, Checkpoint, StateExchange, DocumentAsk)
@@ -42,13 +39,10 @@ KeyOf = Callable[[str, str], Ed25519PublicKey | None]  # (sender, key id)
 OfficerKeyOf = Callable[[str, str, str], Ed25519PublicKey | None]  # (participant, officer, key id)
 
 VERSION = 1
-SALT_BYTES = 16
 APPROVALS_MAX = 8  # each costs a signature check before anything of the act is believed
 ATTACHED_MAX = 16
 
-_APPROVAL_TAG = b"arrp approval v1\0"
 _PARCEL_TAG = b"arrp parcel v1\0"
-_ALGORITHM = "Ed25519"  # the name of RFC 9864; "EdDSA" would leave the curve to the key
 _TYPES: dict[type, str] = {
     Head: "arrp-head+jws",
     Receipt: "arrp-receipt+jws",
@@ -57,23 +51,8 @@ _TYPES: dict[type, str] = {
     DocumentAsk: "arrp-document+jws",
 }
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
-_REGISTRY = jose.JWSRegistry(algorithms=[_ALGORITHM])
+_REGISTRY = jose.JWSRegistry(algorithms=[ALGORITHM])
 _REGISTRY.max_payload_length = 1 << 20  # a state exchange names every open conversation
-# Points of small order (y coordinates): under such a key one signature fits most messages.
-_SMALL_ORDER = frozenset(
-    bytes.fromhex(point)
-    for point in (
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    )
-)
-_HASH = re.compile("[0-9a-f]{64}")
-_PROBE = X25519PrivateKey.from_private_bytes(bytes(range(32)))  # any key finds the points that fit all
 
 
 # --- what travels ---------------------------------------------------------------------------------
@@ -178,88 +157,12 @@ class Unacceptable(Refused):
         self.act_bytes, self.salt = act_bytes, salt
 
 
-# --- keys, hashes, approvals ----------------------------------------------------------------------
-
-
-def b64(data: bytes) -> str:
-    """base64url without padding, the only spelling of bytes on the wire (hashes are hex)."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def unb64(text: str) -> bytes:
-    """The strict inverse: no padding, no other alphabet, no stray bits. Raises Malformed."""
-    try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        data = b""
-    if b64(data) != text:
-        raise Malformed("bytes are written in base64url without padding", code=Problem.MALFORMED)
-    return data
-
-
-def signing_public(text: str) -> Ed25519PublicKey:
-    """A node's or officer's public key as the directory writes it. Raises Malformed."""
-    raw = unb64(text)
-    if len(raw) != 32 or raw[:31] + bytes([raw[31] & 0x7F]) in _SMALL_ORDER:
-        raise Malformed("not an Ed25519 public key, or one under which any signature fits", code=Problem.BAD_KEY)
-    return Ed25519PublicKey.from_public_bytes(raw)
-
-
-def sealing_public(text: str) -> X25519PublicKey:
-    """A node's sealing key as the directory writes it. Raises Malformed."""
-    try:
-        key = X25519PublicKey.from_public_bytes(unb64(text))
-        _PROBE.exchange(key)
-    except ValueError:
-        raise Malformed("not an X25519 public key, or one that seals for everybody", code=Problem.BAD_KEY) from None
-    return key
-
-
-def act_hash(salt: bytes, act: bytes) -> str:
-    """What officers approve and heads name: hex SHA-256(salt16 ‖ act)."""
-    return sha256(_salt(salt) + act).hexdigest()
-
-
-def salted(salt: bytes, text: str) -> str:
-    """A commitment to an account or a payment, which tells nothing until its salt is told (R-61)."""
-    return commit(_salt(salt).hex(), text)
-
-
-def approve(key: Ed25519PrivateKey, officer: str, key_id: str, act_hash: str) -> Approval:
-    """The officer's signature over one act."""
-    return Approval(officer, key_id, _ALGORITHM, b64(key.sign(_approved(act_hash))))
-
-
-def check_approval(approval: Approval, act_hash: str, public_key: Ed25519PublicKey) -> None:
-    """Raises Refused unless the holder of `public_key` approved exactly this act."""
-    signed = _approved(act_hash)
-    if approval.algorithm != _ALGORITHM:
-        _refuse(f"officers sign with {_ALGORITHM} only", Problem.BAD_APPROVAL)
-    try:
-        public_key.verify(unb64(approval.signature), signed)
-    except (InvalidSignature, Malformed):
-        _refuse(f"the approval of {approval.officer[:64]} does not fit this act", Problem.BAD_APPROVAL)
-
-
-def _approved(act_hash: str) -> bytes:
-    """What an officer's key signs: never a text that a node's key could have signed."""
-    if not _HASH.fullmatch(act_hash):
-        _malformed("an act hash is 64 lower-case hex digits", Problem.MALFORMED)
-    return _APPROVAL_TAG + bytes.fromhex(act_hash)
-
-
-def _salt(salt: bytes) -> bytes:
-    if len(salt) != SALT_BYTES:
-        raise Malformed(f"a salt has {SALT_BYTES} bytes, not {len(salt)}", code=Problem.MALFORMED)
-    return salt
-
-
 # --- signed objects -------------------------------------------------------------------------------
 
 
 def sign(value: Head | Receipt | Checkpoint | StateExchange | DocumentAsk, key: Ed25519PrivateKey, kid: str) -> str:
     """The value as a flattened JWS in JSON."""
-    protected = {"alg": _ALGORITHM, "kid": kid, "typ": _TYPES[type(value)]}
+    protected = {"alg": ALGORITHM, "kid": kid, "typ": _TYPES[type(value)]}
     jwk = _private_jwk(key.private_bytes_raw())
     signed = jose.serialize_json({"protected": protected}, dumps(value), jwk, registry=_REGISTRY)
     return dumps(_Jws(signed["payload"], signed["protected"], signed["signature"])).decode()
@@ -320,8 +223,8 @@ def _header(parts: _Jws) -> tuple[str, str]:
     header = parse_json(_canonical(parts.protected))
     if not isinstance(header, dict):
         _malformed("the protected header is not an object", Problem.BAD_JWS)
-    if header.get("alg", _ALGORITHM) != _ALGORITHM:
-        _refuse(f"the only algorithm is {_ALGORITHM}", Problem.BAD_ALGORITHM)
+    if header.get("alg", ALGORITHM) != ALGORITHM:
+        _refuse(f"the only algorithm is {ALGORITHM}", Problem.BAD_ALGORITHM)
     if header.keys() != {"alg", "kid", "typ"} or not all(isinstance(item, str) for item in header.values()):
         _malformed("a protected header has exactly the texts alg, kid and typ", Problem.BAD_JWS)
     return header["kid"], header["typ"]

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from arrp.core.errors import Malformed, Refused
 from arrp.wire import Problem
+from arrp.wire.approvals import b64, unb64
 from arrp.wire.codec import dumps, loads
-from arrp.wire.envelope import b64, unb64
 
 TEXT_MAX = 16 << 20  # some ten thousand participants
 SIGNATURES_MAX = 64
