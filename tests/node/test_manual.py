@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from arrp.connectors.manual import ManualCore
 from arrp.connectors.tasks import Line, Result
 from arrp.core.errors import Conflict, Malformed, NotFound, Refused
 from arrp.core.events import NamePayee, Return
@@ -30,12 +29,7 @@ SPENT = Line(False, amount("38000.00 EUR"), BEFORE + timedelta(minutes=5), "P2",
 @pytest.fixture
 def bank(world: World) -> World:
     """The bank's core is a clerk, and the bank is asked for 100,000 EUR."""
-    member = world.members["BANK-PT"]
-    assert member.core is not None
-    member.core.close()
-    member.core = ManualCore(world.folder / "tasks.db", world.clock.now)  # type: ignore[assignment]
-    world.stop("BANK-PT")
-    world.start("BANK-PT")
+    world.with_clerks("BANK-PT")
     world.ask(world.report(payment("100000.00 EUR", PT, "P1")), "100000.00 EUR", PT)
     world.settle()
     return world

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy.exc import DBAPIError
 
 from arrp.connectors.books import Order
+from arrp.connectors.manual import ManualCore
 from arrp.connectors.simulated import Account, SimulatedCore
 from arrp.core.account import institution_of
 from arrp.core.case import Case
@@ -232,6 +233,12 @@ class World:
 
     def open_core(self, id: str) -> SimulatedCore:
         return SimulatedCore(self.folder / f"{id}.core", self.clock.now)
+
+    def with_clerks(self, id: str) -> None:
+        """From now on the core of that institution is people: each wish is a task of theirs (R-99)."""
+        self.core(id).close()
+        self.members[id].core = ManualCore(self.folder / f"{id}.tasks", self.clock.now)  # type: ignore[assignment]
+        restarted(self, id)
 
     def close(self) -> None:
         for member in self.members.values():
