@@ -13,6 +13,10 @@ ifeq ($(shell test -w "$${HOME:-/}" && echo yes),)
 export UV_CACHE_DIR ?= .uv/cache
 endif
 
+# Python's own default. Where it is switched off, each of some hundred processes of a test compiles everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+export UV_COMPILE_BYTECODE ?= 1
+
 .PHONY: help demo test check bench kills
 
 help:

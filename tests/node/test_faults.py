@@ -6,17 +6,27 @@ world is the one in which nothing happened. Here a sample; `make kills ARGS=--cu
 
 from __future__ import annotations
 
+import shutil
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from arrp.connectors.books import Order
+from arrp.core.errors import Unreachable
+from arrp.core.report import Party
+from arrp.core.wishes import Withdraw
+from arrp.node.files import is_nearly_full
+from tests.conftest import ABOVE_THE_STORE
 from tests.node.chapters import deaths, died, seen, undisturbed
 from tests.node.cutting import Cutter, FullDisk, Restarted
 from tests.node.killing import Executioner
 from tests.node.life import LIFE, NODES, count, live, rest
 from tests.node.shelf import Shelf
-from tests.node.world import World
+from tests.node.world import ES, PT, START, World, amount, bank_scene, payment
 
 SAMPLE = 449
 
@@ -72,6 +82,44 @@ def test_f03_a_full_disk_takes_nothing_and_goes_on_when_there_is_room(world: Wor
         chapter.step.do(world)  # the officer was told 503, and says it again
     rest(world)
     assert seen(world) == chapter.after
+
+
+def nearly_full(world: World, node: str, is_so: bool) -> None:
+    service = world.service(node)
+    service.node = replace(service.node, is_nearly_full=lambda: is_so)
+
+
+@ABOVE_THE_STORE
+@pytest.mark.parametrize("node", ["NCB-ES", "NCB-PT", "BANK-PT"])
+def test_f03_a_disk_that_is_nearly_full_takes_nothing_new_and_lets_go_in_time(world: World, node: str) -> None:
+    bank_scene(world, moved=None)
+    bank = world.core("BANK-PT")
+    bank.book(Order("P2", amount("40000.00 EUR"), Party("Victim Ltd", ES), Party("Trading Lda", PT)), START)
+    first, second = (world.report(payment(text, PT, ref), loss=ref) for text, ref in (
+        ("100000.00 EUR", "P1"), ("40000.00 EUR", "P2")))
+    request = world.ask(first, "100000.00 EUR", PT)
+    world.settle()
+    nearly_full(world, node, True)
+    with pytest.raises(Unreachable, match="nearly full") if node == "NCB-ES" else nullcontext():
+        world.ask(second, "40000.00 EUR", PT)
+    world.run(minutes=10)
+    assert bank.balance("pt-1").held == amount("100000.00 EUR").minor
+    world.officer("NCB-ES", "withdraw", Withdraw("CUST"), request=request, by=("Ana",))
+    world.run(minutes=10)
+    assert bank.balance("pt-1").held == 0
+    nearly_full(world, node, False)
+    if node == "NCB-ES":
+        world.ask(second, "40000.00 EUR", PT)
+    world.run(minutes=10)
+    assert bank.balance("pt-1").held == amount("40000.00 EUR").minor
+
+
+def test_f03_what_is_kept_of_a_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for total, free, is_so in ((1 << 30, 53 << 20, False), (1 << 30, 51 << 20, True),
+                               (1 << 40, 257 << 20, False), (1 << 40, 255 << 20, True)):
+        usage = shutil._ntuple_diskusage(total, total - free, free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+        assert is_nearly_full(tmp_path) is is_so, (total, free)
 
 
 def written(world: World, node: str) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from arrp.core.errors import ArrpError
 from arrp.node.clock import Clock
 from arrp.node.config import Config
 from arrp.node.directory import Directory, trusted_directory
+from arrp.node.files import is_nearly_full
 from arrp.node.keys import NodeKeys, load_node_keys
 from arrp.node.store import cases, recovering, work
 from arrp.node.store.migrate import newest_version
@@ -105,8 +106,9 @@ def _disk(home: Path) -> Iterator[Finding]:
     usage = shutil.disk_usage(home)
     part = usage.free / usage.total
     seen = f"{usage.free >> 20} MB free of {usage.total >> 20}"
-    state = OK if part >= FREE_PART else WARNING if part >= FREE_PART / 10 else FAILING
-    yield Finding("disk", state, seen, "" if state == OK else "free some: a full disk stops the node, nothing is lost")
+    state = FAILING if is_nearly_full(home) else OK if part >= FREE_PART else WARNING
+    advice = "free some: what is left is kept for giving back, and nothing new is taken; nothing is lost"
+    yield Finding("disk", state, seen, "" if state == OK else advice)
 
 
 # --- the store -----------------------------------------------------------------------------------------------

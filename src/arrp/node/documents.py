@@ -51,6 +51,7 @@ class Documents:
     def add(self, case: str, request: str, data: bytes) -> dict[str, Any]:
         """A document of ours, for a case or for that of a request. The file first: a row without one would
         lie. Raises NotFound, Malformed."""
+        self.node.check_room("add the document")
         with self.node.store.reading() as connection:
             folds = self.service.folds
             case_id = (folds.read(connection, case) if case else folds.of_request(connection, request)).id
@@ -87,6 +88,7 @@ class Documents:
     def fetch(self, needed: Needed, transport: Transport) -> None:
         """One document from who named it. What does not come is asked for again, ever more rarely."""
         try:
+            self.node.check_room("fetch it")
             digest, _ = self.files.take(self._pages(needed, transport))
             if digest != needed.digest:
                 self.files.remove([digest])

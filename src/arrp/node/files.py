@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound
 from arrp.core.messages import DOCUMENT_BYTES_MAX, PAGE_BYTES
 
 BYTES_MAX = 64 << 20
+KEPT_BYTES = 256 << 20  # of a disk, for what must still be written when nothing new is taken
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -63,6 +65,13 @@ def settle(file: IO[bytes], path: Path) -> None:
         os.fsync(file.fileno())
         os.replace(file.name, path)
         _keep_names(path.parent)
+
+
+def is_nearly_full(folder: Path) -> bool:
+    """Whether only that is left of a disk which is kept for ends, releases and returns (F03): a twentieth of it, of a
+    large one KEPT_BYTES."""
+    usage = shutil.disk_usage(folder)
+    return usage.free < min(usage.total // 20, KEPT_BYTES)
 
 
 def _fill(handle: int, data: bytes) -> None:

@@ -202,6 +202,7 @@ class Hearing:
     def _begun(self, door: Transaction, incoming: Incoming) -> talk.Conversation:
         """The first act of a conversation opens it, and its case."""
         head, heard = incoming.head, incoming.heard
+        self.node.check_room(f"send {head.request}")
         if head.request is None:
             raise Refused("acts outside a conversation come attached", rule="R-26", code="no-conversation")
         is_request = heard is not None and heard.act.kind == "Request"

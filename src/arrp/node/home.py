@@ -18,7 +18,7 @@ from arrp.node.clock import Clock
 from arrp.node.config import Config, load_rules, rules_digest
 from arrp.node.directory import Directory, trusted_directory
 from arrp.node.fetching import ask_in_turn, sources
-from arrp.node.files import Files
+from arrp.node.files import Files, is_nearly_full
 from arrp.node.keys import NodeKeys, load_node_keys
 from arrp.node.service import Node
 from arrp.node.standing import Standing, load_standing
@@ -57,7 +57,8 @@ class Home:
         self._found = Found(directory, keys, rules.policy, standing)
         in_use = keys.in_use(rules.me, clock.now())
         node = Node(Store(config.store), rules, directory, in_use, clock, standing, renew=self.renewed,
-                    fetch=self.fetched, files=Files(config.home / "documents"))
+                    fetch=self.fetched, files=Files(config.home / "documents"),
+                    is_nearly_full=lambda: is_nearly_full(config.home))
         return fitted(node, self._found, clock.now()) or node
 
     def renewed(self, node: Node) -> Node | None:

@@ -45,6 +45,8 @@ from arrp.wire.envelope import VERSION
 
 KEY_MAX = 400  # characters; the names in it have at most 128 each where they are checked
 
+BEGINS = frozenset({"report", "send"})  # what officers wish that a node with a nearly full disk does not take (F03)
+
 # What must not wait behind anything else; the rest is routine (I20).
 ROUTINE = frozenset({"ObjectionRaised", "ObjectionDecided", "MoneyReturned", "ReturnAnnounced", "RequestSeen"})
 
@@ -64,10 +66,17 @@ class Node:
     renew: Callable[[Node], Node | None] = lambda node: None
     fetch: Callable[[Node, Getting], bool] = lambda node, transport: False  # a newer directory, into its home (R-34)
     files: Files | None = None  # where documents lie; None: a node without a home has no files (R-58)
+    is_nearly_full: Callable[[], bool] = lambda: False  # what its disk has left is kept for giving back (F03)
 
     @property
     def me(self) -> str:
         return self.rules.me.id
+
+    def check_room(self, what: str) -> None:
+        """F03: a disk that is nearly full takes nothing new, so that each hold can still end and money be sent back.
+        Raises Unreachable."""
+        if self.is_nearly_full():
+            raise Unreachable(f"the disk of {self.me} is nearly full: {what} again when its operator has made room")
 
 
 class Service:
@@ -112,7 +121,9 @@ class Service:
         with self.transaction() as door:
             if before := door.said_before(command.id, mark):
                 return before
-            check_whole(self.recovering, command.verb)
+            self.recovering.check_whole(command.verb)
+            if command.verb in BEGINS:
+                self.node.check_room(command.verb)
             door.check_documents(command.body)
             if command.verb == "report":
                 case_id = door.case_of(f"loss {self.node.me} {command.body.loss}")
@@ -137,7 +148,7 @@ class Service:
                               "directory does not name that key, or it was retired or revoked", rule="R-23",
                               code="unknown-officer")
             check_approval(approval, kept.act_hash, key)
-            check_whole(self.recovering, kept.kind.lower())
+            self.recovering.check_whole(kept.kind.lower())
             return door.commit_given(kept.case_id, Approve(given_id, act_id, kept.act_hash, approval), mark)
 
     def _mark(self, *said: Any) -> str:
@@ -482,14 +493,6 @@ def _kept(standing: Standing) -> talk.KeptAct:
     act = read_act(data, {"Mandate": Mandate})
     return talk.KeptAct(standing.act_hash, act.act, attached.by, act.kind, None, data, unb64(attached.salt),
                         attached.approvals)
-
-
-def check_whole(lost: recovering.Recovering, what: str) -> None:
-    """R-29: who does not know what was said since yesterday wishes nothing new; giving back is allowed."""
-    if lost.is_on and what not in ("withdraw", "release"):
-        owing = ", ".join(sorted(lost.owing)) or "its core"
-        raise Unreachable(f"this node was restored and is asking {owing} what it said: {what} again in a few minutes",
-                          rule="R-29")
 
 
 def expired(apply_by: datetime | None, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 
+from arrp.core.errors import Unreachable
 from arrp.core.events import KINDS
 from arrp.core.messages import Head
 from arrp.node.store.tables import acts, cases, conversations, inbox, outbox, peers
@@ -42,6 +43,14 @@ class Recovering:
     @property
     def owing(self) -> frozenset[str]:
         return self.due | self.silent
+
+    def check_whole(self, what: str) -> None:
+        """R-29: who does not know what was said since yesterday wishes nothing new; giving back is allowed. Raises
+        Unreachable."""
+        if self.is_on and what not in ("withdraw", "release"):
+            owing = ", ".join(sorted(self.owing)) or "its core"
+            raise Unreachable(f"this node was restored and is asking {owing} what it said: {what} again in a few "
+                              "minutes", rule="R-29")
 
 
 def state(connection: Connection) -> Recovering:
