@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from arrp.core.book import Block, Book, Spent
 from arrp.core.coins import Coins
-from arrp.core.deadline import Power, earliest, hours_after, until
+from arrp.core.deadline import earliest, hours_after
 from arrp.core.errors import Conflict, Malformed, NotFound, Refused
 from arrp.core.lifecycle import Lifecycle
 from arrp.core.mandate import LossAct, Mandate, check_loss, check_mandate
 from arrp.core.money import Amount, Rate, split
 from arrp.core.policy import Participant, Policy, Rules, Tally, beyond_policy, check_entitled
 from arrp.core.request import Ask, Asked, Credit, Source, Terms
-from arrp.core.term import Term
 
 T0 = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # an hour before clocks in Europe go forward
 USDT = "eip155:1/erc20:0xdac17f958d2ee523a2206206994597c13d831ec7"
@@ -171,8 +170,6 @@ def test_r30_r32_an_owner_moves_along_the_table_and_a_mirror_sees_a_jump() -> No
 
 # --- clocks --------------------------------------------------------------------------------------------------
 
-POWER = Power("p", "PT", "art. 1", ("institution",), Term(24, "hours"), Term(72, "hours"), Term(720, "hours"))
-
 
 def test_r40_hours_are_counted_in_utc_and_need_a_zone() -> None:
     assert hours_after(T0, 24) - T0 == timedelta(hours=24)
@@ -180,12 +177,8 @@ def test_r40_hours_are_counted_in_utc_and_need_a_zone() -> None:
         hours_after(datetime(2026, 3, 29), 24)  # noqa: DTZ001
 
 
-def test_r41_the_earlier_of_what_was_stated_and_the_legal_maximum() -> None:
-    longest = T0 + timedelta(hours=72)
-    assert until(POWER, T0, None) == longest
-    assert until(POWER, T0, longest + timedelta(seconds=1)) == longest
-    assert until(POWER, T0, T0 + timedelta(hours=1)) == T0 + timedelta(hours=1)
-    assert earliest(None, longest, T0) == T0
+def test_r42_the_first_of_the_clocks_that_run() -> None:
+    assert earliest(None, T0 + timedelta(hours=72), T0) == T0
     assert earliest(None, None) is None
 
 

@@ -79,13 +79,6 @@ def hours_after(at: datetime, hours: int) -> datetime:
     return at + timedelta(hours=hours)
 
 
-def until(power: Power, placed_at: datetime, stated: datetime | None) -> datetime:
-    """The exclusive end of a decided hold: the earlier of what the deciding side stated and the
-    holder's own legal maximum (R-41)."""
-    longest = power.end(power.longest, placed_at)
-    return min(longest, stated) if stated else longest
-
-
 def earliest(*instants: datetime | None) -> datetime | None:
     """The first of the clocks that run, None when none does."""
     running = [instant for instant in instants if instant is not None]

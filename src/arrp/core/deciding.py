@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from arrp.core.case import Case
-from arrp.core.deadline import Power, earliest, hours_after, until
+from arrp.core.deadline import Power, earliest, hours_after
 from arrp.core.ending import confirm, end, extend_blocks
 from arrp.core.errors import Malformed, Refused
 from arrp.core.events import (
@@ -32,11 +32,9 @@ from arrp.core.reading import find
 from arrp.core.request import Ask, Condition, Reason, Request
 from arrp.core.requesting import may_close
 from arrp.core.returning import in_force
+from arrp.core.starting import SECURED_DAYS
 from arrp.core.stating import refuse, state_hold
 from arrp.core.step import Command, Step, draft_of
-
-# A secured hold has no end but review; the core is told a date far enough that review always comes first.
-SECURED_DAYS = 3650
 
 Rule = tuple[Callable[[Step, Command], None], type]  # what a command does, and the class of its body
 
@@ -68,20 +66,13 @@ def _hold_decided(step: Step, request: Request, said: Decide) -> None:
         find(step, request)
     elif hold is None and request.body.ask is Ask.STOP:
         stop(step, request)
-    elif hold is not None and hold.state == "provisional" and hold.placed_at is not None:
-        ends = _legal_end(step, request, hold.placed_at, said)
+    elif hold is not None and hold.state == "provisional":
+        # The legal end was computed when the hold was placed. It is not computed anew: a newer law, calendar or zone
+        # moves nothing in silence (R-40, R-41).
+        ends = earliest(hold.until, said.until)
         state_hold(step, request, "HoldDecided", hold.moved(
             "HoldDecided", decided=True, decide_by=None, basis=said.basis or hold.basis, until=ends))
         confirm(step, step.case.request(request.id))
-
-
-def _legal_end(step: Step, request: Request, placed_at: datetime, said: Decide) -> datetime | None:
-    """R-41: the earlier of what was stated and the legal end, which was computed when the hold was placed and is not
-    computed anew: a newer law, calendar or zone moves nothing in silence (R-40)."""
-    computed, power = step.case.ends.get(request.id), step.rules.own_power()
-    if computed is not None:
-        return earliest(computed.until, said.until)
-    return until(power, placed_at, said.until) if power else said.until
 
 
 def known_reason(reason: str | None) -> None:
@@ -108,7 +99,7 @@ def extend(step: Step, request: Request, said: Extend, officers: tuple[str, ...]
         raise Refused("no adopted law says how long a hold may last: nothing is extended", rule="R-56")
     check_extension(step, hold, said, power)
     state_hold(step, request, "HoldExtended", hold.moved("HoldExtended", until=said.until, basis=said.basis))
-    extend_blocks(step, step.case.request(request.id), said.until)
+    extend_blocks(step, step.case.request(request.id))
 
 
 def secure(step: Step, request: Request, said: Secure, officers: tuple[str, ...]) -> None:
@@ -120,7 +111,7 @@ def secure(step: Step, request: Request, said: Secure, officers: tuple[str, ...]
         raise Refused(f"review at {said.review_at:%Y-%m-%dT%H:%MZ} is more than {SECURED_DAYS} days ahead", rule="R-57")
     secured = hold.moved("HoldSecured", basis=said.basis, review_at=said.review_at, until=None)
     state_hold(step, request, "HoldSecured", secured)
-    extend_blocks(step, step.case.request(request.id), said.review_at + timedelta(days=SECURED_DAYS))
+    extend_blocks(step, step.case.request(request.id))
 
 
 # --- commands that are not acts, or acts of one sort -------------------------------------------------------

@@ -19,7 +19,7 @@ from arrp.core.hold import Hold
 from arrp.core.money import Amount
 from arrp.core.policy import Rules
 from arrp.core.request import ANSWER, Reason, Request
-from arrp.core.starting import core_until, empty, may_hold, starting
+from arrp.core.starting import Placing, core_until, empty, may_hold, starting
 from arrp.core.stating import account_of, book_of, claim_of, finish, restate, state_hold, write_book
 from arrp.core.step import CoreAnswer, Step
 
@@ -141,9 +141,11 @@ def state_blocked(step: Step, request: Request) -> None:
         finish(step, request, hold.why or "")
 
 
-def extend_blocks(step: Step, request: Request, until: datetime) -> None:
-    """The core's own end must not come before the law's: tell it the new one (R-47)."""
+def extend_blocks(step: Step, request: Request) -> None:
+    """R-47: the core's own end must not come before that of a hold: it is told the last end of those in a block."""
     for block in book_of(step, request.id).blocks:
+        within = (step.case.request(book.request) for book in step.case.books.values() if book.block(block.ref).amount)
+        until = max(core_until(step, other) for other in within if other.hold is not None and other.hold.in_force)
         ref = step.new_id("extend", block.ref, until.isoformat(), step.because)
         intent = Intent(ref, Verb.EXTEND, request.id, block.ref, block.amount, until, "",
                         account_of(step, request))
@@ -197,13 +199,13 @@ def _hand_on(step: Step, ended: Request, other: Request, coins: Coins) -> None:
     write_book(step, mine)
     write_book(step, book)
     if other.hold is None or not other.hold.in_force:
-        started = starting(step, other, empty(step, other), coins.count)
+        started = starting(step, other, empty(step, other), Placing(coins.count, step.now, step.now))
         state_hold(step, other, "HoldPlaced", started, "TAKEN_OVER")
     else:
         raised = raised_to(other, other.hold, book.blocked)
         state_hold(step, other, "HoldRaised", raised, "TAKEN_OVER")
     confirm(step, step.case.request(other.id))
-    extend_blocks(step, step.case.request(other.id), core_until(step, other))
+    extend_blocks(step, step.case.request(other.id))
 
 
 def _move_blocks(mine: Book, book: Book, coins: Coins) -> tuple[Book, Book]:

@@ -7,11 +7,12 @@ effect outside is an `Intended` row first and a `CoreAnswered` row after (I14).
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from arrp.core.answers import AccountStatus, Cannot, Found, Gone, Held, Landed, Stopped, Why
 from arrp.core.book import Book
 from arrp.core.coins import Coins
-from arrp.core.ending import confirm, end, raised_to, unblock
+from arrp.core.ending import confirm, end, extend_blocks, raised_to, unblock
 from arrp.core.events import KINDS, Answered, HoldStated, Intent, Located, RequestJoined, Verb
 from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
@@ -20,7 +21,7 @@ from arrp.core.policy import Tally, strangers
 from arrp.core.reading import find, is_looking, read_ledger
 from arrp.core.recovering import rebuild
 from arrp.core.request import Ask, Reason, Request
-from arrp.core.starting import block_of, core_until, may_hold, not_at_once, protected, starting
+from arrp.core.starting import block_of, core_until, may_hold, not_at_once, placing, protected, starting
 from arrp.core.stating import (
     account_of,
     book_of,
@@ -192,7 +193,7 @@ def _may_grow(hold: Hold | None) -> bool:
 
 def _intend(step: Step, request: Request, block: str, amount: int) -> None:
     intent = Intent(digest(block, "place"), Verb.HOLD, request.id, block, amount, core_until(step, request), "",
-                    account_of(step, request))
+                    account_of(step, request), at=step.now)
     step.note("Intended", intent, request.id)
 
 
@@ -207,12 +208,14 @@ def placed(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> N
     free = book.here - others_pins(step, request.id) - book.pins
     write_book(step, book.with_block(intent.block, answer.amount, free.lowest(answer.amount), answer.sequence))
     if hold.state == "placing":
-        stated = replace(starting(step, request, hold, answer.amount), reference=answer.reference)
-        state_hold(step, request, "HoldPlaced", stated)
+        started = starting(step, request, hold, placing(step, intent, answer))
+        state_hold(step, request, "HoldPlaced", replace(started, reference=answer.reference))
     elif hold.in_force:
         blocked = book_of(step, request.id).blocked
         state_hold(step, request, "HoldRaised", raised_to(request, hold, blocked))
     _begun(step, step.case.request(request.id))
+    if answer.until is not None:
+        _let_core_follow(step, step.case.request(request.id), answer.until)
     if request.id in step.case.located:
         find(step, request)  # what left between the first look and the core's answer is a leg
 
@@ -227,6 +230,13 @@ def _begun(step: Step, request: Request) -> None:
         end(step, request, request.reason or Reason.WITHDRAWN)
     else:
         confirm(step, request)
+
+
+def _let_core_follow(step: Step, request: Request, core_end: datetime) -> None:
+    """R-47: the core may not let go before the hold ends: it answered on another day than it was asked, or the hold
+    that it raised had been extended or secured."""
+    if request.hold is not None and request.hold.in_force and core_until(step, request) > core_end:
+        extend_blocks(step, request)
 
 
 def _not_placed(step: Step, request: Request, intent: Intent, answer: object) -> None:
@@ -257,7 +267,7 @@ def stop(step: Step, request: Request) -> None:
         return
     block = block_of(step, request)
     intent = Intent(digest(block, "stop"), Verb.STOP, request.id, block, request.body.asked.minor,
-                    core_until(step, request))
+                    core_until(step, request), at=step.now)
     step.note("Intended", intent, request.id)
 
 
@@ -269,9 +279,10 @@ def stopped(step: Step, request: Request, intent: Intent, given: CoreAnswer) -> 
         coins = Coins.of([(0, answer.amount)])
         book = Book(request.id, coins, is_read=True, in_flight=True, as_of=answer.sequence)
         write_book(step, book.with_block(intent.block, answer.amount, coins, answer.sequence))
-        stated = replace(starting(step, request, hold, answer.amount), reference=answer.reference)
-        state_hold(step, request, "HoldPlaced", stated)
+        started = starting(step, request, hold, placing(step, intent, answer))
+        state_hold(step, request, "HoldPlaced", replace(started, reference=answer.reference))
         _begun(step, step.case.request(request.id))
+        _let_core_follow(step, step.case.request(request.id), step.now)  # to stop says no end: it is told now
     elif isinstance(answer, Landed):
         find(step, request)
     else:

@@ -77,7 +77,8 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The row before an outside effect (I14). `ref` makes it idempotent; `block` is the core's key."""
+    """The row before an outside effect (I14). `ref` makes it idempotent; `block` is the core's key; `at` is when the
+    core was first asked."""
 
     ref: str
     verb: Verb
@@ -89,6 +90,7 @@ class Intent:
     account_ref: str = field(default="", metadata=PRIVATE)
     payee: str = field(default="", metadata=PRIVATE)
     payee_name: str = field(default="", metadata=PRIVATE)
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

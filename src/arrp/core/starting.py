@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from arrp.core.deadline import Basis, Power, hours_after, until
+from arrp.core.answers import Held, Stopped
+from arrp.core.deadline import Basis, Power, earliest, hours_after
 from arrp.core.hold import Hold
 from arrp.core.money import Amount
-from arrp.core.notes import EndComputed
+from arrp.core.notes import EndComputed, Intent
 from arrp.core.policy import Tally, beyond_policy
 from arrp.core.request import Ask, Request
 from arrp.core.stating import claim_of
 from arrp.core.step import Step, digest
+
+# A secured hold has no end but review; the core is told a date far enough that review always comes first.
+SECURED_DAYS = 3650
+# A core that took so little longer than it was told needs no second word: node and core end when it was told.
+NEAR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """How much a core holds and since when; from when the law counts that; and, if it is sooner than what was asked,
+    the core's own end."""
+
+    amount: int
+    at: datetime
+    counted: datetime
+    core_end: datetime | None = None
+
+
+def placing(step: Step, intent: Intent, answer: Held | Stopped) -> Placing:
+    """R-41: it began when the core says, after it was asked and before it answered. The law counts from then; from
+    when the core was asked where that moves the end by less than an hour, so that node and core have the same end."""
+    asked = intent.at or step.now
+    at = min(max(answer.at, asked), step.now)
+    counted, core_end, power = at, None, step.rules.own_power()
+    if power is not None and intent.until is not None and power.end(power.longest, at) - intent.until <= NEAR:
+        counted = asked
+    if isinstance(answer, Held) and answer.until is not None and intent.until is not None:
+        core_end = answer.until if answer.until < intent.until else None
+    return Placing(answer.amount, at, counted, core_end)
 
 
 def block_of(step: Step, request: Request) -> str:
@@ -32,17 +62,18 @@ def empty(step: Step, request: Request) -> Hold:
                 False, None)
 
 
-def undecided_left(step: Step, request: Request, power: Power) -> timedelta:
-    """R-42: time held undecided is summed per credit, over all requests: no endless hold by new ids. Hours are summed;
-    days run on from the first such hold, as no two spans of days are as long as one."""
+def undecided_until(step: Step, request: Request, power: Power, began: datetime) -> datetime:
+    """R-42: how long what began then may be held undecided. Time is summed per credit, over all requests: no endless
+    hold by new ids. Hours are summed; days run on from the first such hold, as no two spans of days are as long as
+    one."""
     term = power.provisional
     if term is None:
-        return timedelta(0)
+        return began
     held = list(_undecided_before(step, request))
     if term.unit == "hours":
-        used = sum(((hold.ended_at or step.now) - began for hold, began in held), timedelta(0))
-        return power.end(term, step.now) - step.now - used
-    return power.end(term, min([step.now, *(began for _, began in held)])) - step.now
+        used = sum(((hold.ended_at or step.now) - at for hold, at in held), timedelta(0))
+        return power.end(term, began) - used
+    return power.end(term, min([began, *(at for _, at in held)]))
 
 
 def _undecided_before(step: Step, request: Request) -> Iterator[tuple[Hold, datetime]]:
@@ -57,32 +88,34 @@ def _undecided_before(step: Step, request: Request) -> Iterator[tuple[Hold, date
             yield hold, hold.placed_at
 
 
-def starting(step: Step, request: Request, hold: Hold, amount: int) -> Hold:
-    """A hold that begins now: its amount and claim, what it rests on, its clocks."""
-    held = Amount(amount, request.body.asked.asset)
-    kept = Amount(min(request.keep.minor, amount), held.asset) if request.keep is not None else None
+def starting(step: Step, request: Request, hold: Hold, placing: Placing) -> Hold:
+    """A hold that begins: its amount and claim, what it rests on, its clocks."""
+    held = Amount(placing.amount, request.body.asked.asset)
+    kept = Amount(min(request.keep.minor, held.minor), held.asset) if request.keep is not None else None
     started = replace(
-        hold.moved("HoldPlaced"), amount=held, wanted=held, claim=claim_of(request, amount), kept=kept,
-        placed_at=step.now, keep_by=step.now + step.rules.surplus, decided=request.answer == "accepted",
-        basis=request.basis,
+        hold.moved("HoldPlaced"), amount=held, wanted=held, claim=claim_of(request, held.minor), kept=kept,
+        placed_at=placing.at, keep_by=step.now + step.rules.surplus, decided=request.answer == "accepted",
+        basis=request.basis, until=earliest(request.until, placing.core_end),
     )
     power = step.rules.own_power()
     if power is None:
-        return replace(started, until=request.until)
+        return started
     undecided = not started.decided and power.silence == "free"
-    decide_by = step.now + undecided_left(step, request, power) if undecided else None
+    decide_by = undecided_until(step, request, power, placing.counted) if undecided else None
     basis = request.basis or Basis(power.id, power.country, power.article, step.rules.me.name)
-    note_end(step, request, started, power)
-    return replace(started, decide_by=decide_by, basis=basis, until=until(power, step.now, request.until))
+    ends = note_end(step, started, power, placing.counted)
+    return replace(started, decide_by=decide_by, basis=basis, until=earliest(ends, started.until))
 
 
-def note_end(step: Step, request: Request, hold: Hold, power: Power) -> None:
-    """R-40: how the legal end was found stands beside the hold: rule, data, and a sentence."""
-    found = power.deadline(power.longest, step.now)
-    if found is not None:
-        why = f"{power.article}: {found.reason}"
-        said = EndComputed(hold.id, power.id, step.now, found.until, why, found.calendar, found.zone)
-        step.note("EndComputed", said, request.id)
+def note_end(step: Step, hold: Hold, power: Power, began: datetime) -> datetime:
+    """R-40: the legal end of a hold that began then. How it was found stands beside it: rule, data, and a sentence."""
+    found = power.deadline(power.longest, began)
+    if found is None:
+        return power.end(power.longest, began)
+    why = f"{power.article}: {found.reason}"
+    step.note("EndComputed", EndComputed(hold.id, power.id, began, found.until, why, found.calendar, found.zone),
+              hold.request)
+    return found.until
 
 
 def protected(step: Step, request: Request) -> int:
@@ -94,9 +127,14 @@ def protected(step: Step, request: Request) -> int:
 
 
 def core_until(step: Step, request: Request) -> datetime:
-    """R-47: the core is told the longest the law allows, so that it lets go even if this node is dead;
-    every earlier end is this node's own timer."""
-    power = step.rules.own_power()
+    """R-47: the end that the core is told, so that it lets go even if this node is dead: of a hold in force its own, of
+    one to be placed the longest the law allows. Every earlier end is this node's own timer."""
+    hold, power = request.hold, step.rules.own_power()
+    if hold is not None and hold.in_force:
+        if hold.state == "secured" and hold.review_at is not None:
+            return hold.review_at + timedelta(days=SECURED_DAYS)
+        if hold.until is not None:
+            return hold.until
     if power is not None:
         return power.end(power.longest, step.now)
     longest = hours_after(step.now, step.rules.request_hours_max)
@@ -108,7 +146,7 @@ def not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
     power = step.rules.own_power()
     if power is None or power.provisional is None:
         return "no adopted law allows a hold before an officer decided"
-    if undecided_left(step, request, power) <= timedelta(0):
+    if undecided_until(step, request, power, step.now) <= step.now:
         return "the time this credit may be held undecided is used up"
     requester = step.rules.participant(request.peer)
     return beyond_policy(step.rules.policy, requester, request.body, tally, not request.by_officers)
@@ -123,4 +161,4 @@ def may_hold(step: Step, request: Request) -> bool:
     power = step.rules.own_power()
     if power is None or f"decide {request.id}" in step.case.escalated:
         return False
-    return undecided_left(step, request, power) > timedelta(0)
+    return undecided_until(step, request, power, step.now) > step.now
