@@ -13,6 +13,7 @@ import pytest
 
 from arrp.core.answers import Held
 from arrp.core.deadline import Basis, Power
+from arrp.core.errors import Malformed
 from arrp.core.events import Decide, Extend, Intent, Secure, Verb, Withdraw
 from arrp.core.hold import Hold
 from arrp.core.request import Ask, Asked, Document
@@ -164,3 +165,10 @@ def test_r46_r47_a_block_in_common_lasts_as_long_as_the_longest_hold_in_it() -> 
                      by=("Lina", "Ona"), case=LT)
         assert made.hold(request).until == START + timedelta(hours=hours)
     assert list(made.bank.until.values()) == [START + timedelta(hours=500)]
+
+
+def test_r40_a_power_that_counts_days_has_a_calendar() -> None:
+    for name in ("provisional", "longest", "chain"):
+        with pytest.raises(Malformed, match="5 working days"):
+            replace(LAW, **{name: Term(5, "working days")})
+        replace(WORKING_DAY, **{name: Term(5, "working days")})

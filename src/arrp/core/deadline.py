@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, date, datetime, timedelta, timezone
 
 from arrp.core.calendar import DAY, Calendar
-from arrp.core.errors import Refused
+from arrp.core.errors import Malformed, Refused
 from arrp.core.term import UNTIL_ORDER, Term
 
 
@@ -50,6 +50,12 @@ class Power:
     source: str = ""
     checked_on: str = ""
     adopted: str = ""  # by whom at this participant, and on which day; empty: typed by its operator
+
+    def __post_init__(self) -> None:
+        """Raises Malformed for days without the calendar that says which they are."""
+        days = [term for term in (self.provisional, self.longest, self.chain) if term and term.unit != "hours"]
+        if days and self.calendar is None:
+            raise Malformed(f"power {self.id} lasts {days[0]}: without a calendar a power counts in hours", rule="R-40")
 
     def end(self, term: Term, at: datetime) -> datetime:
         """When a time of this power ends that began at `at`. Raises Refused beyond what its calendar knows."""

@@ -71,7 +71,7 @@ import ipaddress
 import json
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
@@ -79,6 +79,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
+from arrp.core.calendar import Calendar
 from arrp.core.crime import Crime
 from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError, Malformed
@@ -165,10 +166,9 @@ def load_rules(config: Config, directory: Directory) -> Rules:
 
 def rules_digest(rules: Rules) -> str:
     """The same values, the same digest, whatever order they came in; another value, another digest."""
-    counted = {id: power.calendar.digest for id, power in rules.powers.items() if power.calendar is not None}
-    powers = {id: replace(power, calendar=None) for id, power in rules.powers.items()}
-    tree = {name: value for name, value in asdict(replace(rules, powers=powers)).items() if name != "digest"}
-    tree["calendars"] = counted
+    tree = asdict(replace(rules, powers={}, digest=""))
+    tree["powers"] = {id: {one.name: getattr(power, one.name) for one in fields(power)}
+                      for id, power in rules.powers.items()}
     text = json.dumps(tree, sort_keys=True, default=_canonical, separators=(",", ":"))
     return sha256(b"arrp rules v1\0" + text.encode()).hexdigest()
 
@@ -178,6 +178,10 @@ def _canonical(value: object) -> str:
         return f"{value // timedelta(microseconds=1)} us"
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Calendar):
+        return value.digest
+    if isinstance(value, Term):
+        return str(value)
     raise TypeError(f"{value!r} has no place in a digest of rules")
 
 
