@@ -185,27 +185,30 @@ class Desk:
 
     def log(self, caller: Caller, after: int) -> list[dict[str, Any]]:
         """What this node stated itself, in words, in commit order, after a position."""
-        def told(event: Event) -> bool:
-            return event.by == self.node.me and sentence(event) is not None
+        def told(event: Event) -> str | None:
+            return sentence(event) if event.by == self.node.me else None
 
-        return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind,
-                 "said": sentence(event)} for at, case_id, event in self._feed(caller, after, told)]
+        return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind, "said": said}
+                for at, case_id, event, said in self._feed(caller, after, told)]
 
     def changes(self, caller: Caller, after: int) -> list[dict[str, Any]]:
         """The change feed: every event, in commit order, after a position, without anything private."""
         return [{"position": at, "case": case_id, "at": event.at.isoformat(), "kind": event.kind, "by": event.by,
-                 "request": event.request} for at, case_id, event in self._feed(caller, after, lambda _: True)]
+                 "request": event.request} for at, case_id, event, _ in self._feed(caller, after, lambda _: "")]
 
-    def _feed(self, caller: Caller, after: int, wanted: Callable[[Event], bool]) -> list[tuple[int, str, Event]]:
-        """Rows that the caller may know. A page is empty only at the end: what is left out ends no feed."""
-        found: list[tuple[int, str, Event]] = []
+    def _feed(self, caller: Caller, after: int, told: Callable[[Event], str | None]
+              ) -> list[tuple[int, str, Event, str]]:
+        """Rows that the caller may know and of which there is something told, with it. A page is empty only at the
+        end: what is left out ends no feed. Raises Forbidden."""
+        known, found = Known(self.service, caller), list[tuple[int, str, Event, str]]()
         while not found:
             with self.node.store.reading() as connection:
                 page = cases.feed(connection, after, FEED_MAX)
             if not page:
                 break
-            known = {case.id for case in Known(self.service, caller).every_case()}  # after the page: none is newer
-            found = [row for row in page if row[1] in known and wanted(row[2])]
+            mine = known.of({case_id for _, case_id, _ in page})
+            found = [(at, case_id, event, said) for at, case_id, event in page
+                     if case_id in mine and (said := told(event)) is not None]
             after = page[-1][0] + 1
         return found
 

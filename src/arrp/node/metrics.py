@@ -97,7 +97,7 @@ class Metrics:
                     continue
                 known = self._known.get(row.id)
                 if known is None or known[0] != row.version:
-                    case = self.service.folds.read(connection, row.id)
+                    case = self.service.folds.at(connection, row.id, row.version)
                     known = self._known[row.id] = (row.version, _states(case), len(case.escalated))
                 holds += known[1]
                 people += known[2]

@@ -6,6 +6,8 @@ a name that nobody ever gave, with the same words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection
 
 from arrp.core.case import Case
@@ -63,12 +65,17 @@ class Known:
     def every_case(self) -> list[Case]:
         """In the order in which they were opened; those too that went on in another (R-03)."""
         with self.service.node.store.reading() as connection:
-            found = [self.service.folds.read(connection, row.id) for row in cases.listed(connection)]
+            found = [self.service.folds.at(connection, row.id, row.version) for row in cases.listed(connection)]
             return [case for case in found if self._may(connection, case)]
 
     def cases(self) -> list[Case]:
         """Those that are not gone on in another."""
         return [case for case in self.every_case() if case.state != "joined"]
+
+    def of(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of these cases that who calls may know."""
+        with self.service.node.store.reading() as connection:
+            return frozenset(id for id in ids if self._has(connection, id))
 
     def has(self, id: str) -> bool:
         with self.service.node.store.reading() as connection:

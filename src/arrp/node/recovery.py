@@ -220,7 +220,7 @@ class Recovery:
     def _reconcile(self) -> None:
         """Each case that can still change is told what the core says of its accounts and of all holds."""
         with self.node.store.reading() as connection:
-            found = [self.service.folds.read(connection, row.id) for row in cases.listed(connection)
+            found = [self.service.folds.at(connection, row.id, row.version) for row in cases.listed(connection)
                      if row.state not in ("closed", "joined")]
         in_force = self.core.holds() if self.core is not None else ()
         for case in found:

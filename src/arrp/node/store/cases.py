@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from arrp.core.case import Case, fold
 from arrp.core.errors import NotFound
 from arrp.core.events import KINDS, Event, Intent
 from arrp.node.store import talk
-from arrp.node.store.engine import for_update
+from arrp.node.store.engine import for_update, reads
 from arrp.node.store.tables import cases, events, given, of
 from arrp.wire.audit import leaf_hash_erased, private_digest
 from arrp.wire.codec import halves, joined
@@ -44,10 +45,12 @@ class Row:
 
 
 class Folds:
-    """Cases already folded, by id. Only a copy of the log: a version that differs is folded again."""
+    """Cases already folded, by id. Only a copy of the log: a version that differs is folded again. All threads of a
+    node share them."""
 
     def __init__(self, me: str, most: int = 4096) -> None:
         self.me, self.most, self._known = me, most, dict[str, Case]()
+        self._erased, self._lock = set[str](), threading.Lock()
 
     def lock(self, connection: Connection, id: str) -> Case:
         """The case, its row locked until the transaction ends. Raises NotFound."""
@@ -76,21 +79,39 @@ class Folds:
     def at(self, connection: Connection, id: str, version: int) -> Case:
         """The case as of that version, whose row the caller has read."""
         known = self._known.get(id)
-        return known if known is not None and known.version == version else fold(self.me, id, log_of(connection, id))
+        if known is not None and known.version == version:
+            return known
+        found = fold(self.me, id, log_of(connection, id))
+        if reads(connection):  # what a transaction sees before it commits may never be so
+            self._keep_read(found)
+        return found
 
     def forget_all(self) -> None:
         """A commit failed: what was folded in it is not in the log."""
-        self._known.clear()
+        with self._lock:
+            self._known.clear()
 
     def keep(self, case: Case) -> None:
-        """What was folded may be used again, by whoever finds this version in the store."""
-        if len(self._known) >= self.most:
-            self._known.pop(next(iter(self._known)))
-        self._known[case.id] = case
+        """What was written may be used again, by whoever finds this version in the store."""
+        with self._lock:
+            if len(self._known) >= self.most:
+                self._known.pop(next(iter(self._known)))
+            self._known[case.id] = case
+
+    def _keep_read(self, case: Case) -> None:
+        """Where there is room: who reads every case drives out none of those that are being written."""
+        with self._lock:
+            known = self._known.get(case.id)
+            is_newer = len(self._known) < self.most if known is None else known.version < case.version
+            if is_newer and case.id not in self._erased:
+                self._known[case.id] = case
 
     def forget(self, id: str) -> None:
-        """The log says less than before: fold it anew."""
-        self._known.pop(id, None)
+        """The log says less than before, at the same version: fold it anew, and keep nothing of it that somebody
+        began to read before."""
+        with self._lock:
+            self._erased.add(id)
+            self._known.pop(id, None)
 
 
 def find(connection: Connection, key: str) -> str | None:

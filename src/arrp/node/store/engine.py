@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from arrp.core.errors import Corrupt, Unreachable
 from arrp.node.store.migrate import migrate
 
+_READS = "arrp_reads"
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 
 
@@ -44,7 +45,7 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state and writes nothing."""
         with self.engine.connect() as connection:
-            yield connection.execution_options(arrp_reads=True)
+            yield connection.execution_options(**{_READS: True})
 
     def close(self) -> None:
         self.engine.dispose()
@@ -162,6 +163,11 @@ def for_update(connection: Connection) -> bool:
     return connection.dialect.name != "sqlite"
 
 
+def reads(connection: Connection) -> bool:
+    """Whether it only reads: what it sees was committed."""
+    return bool(connection.get_execution_options().get(_READS))
+
+
 def _postgresql(url: str) -> Engine:
     return create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True)  # names stay out of the log
 
@@ -177,7 +183,6 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
-        reads = connection.get_execution_options().get("arrp_reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if reads(connection) else "BEGIN IMMEDIATE")
 
     return engine
