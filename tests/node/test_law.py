@@ -52,9 +52,8 @@ def hold_of(world: World, request: str) -> Hold:
     return hold
 
 
-def decide(world: World, request: str) -> None:
-    far = Decide(True, None, BASIS, world.clock.at + timedelta(days=300))
-    world.officer("VASP-LT", "decide", far, request=request, by=("Lina",))
+def decide(world: World, request: str, until: datetime = START + timedelta(days=300)) -> None:
+    world.officer("VASP-LT", "decide", Decide(True, None, BASIS, until), request=request, by=("Lina",))
     world.run(minutes=1)
 
 
@@ -115,6 +114,33 @@ def test_r40_a_day_announced_late_moves_nothing_in_silence(
     assert (row["request"], row["until"]) == (request, before.until.isoformat())
     assert datetime.fromisoformat(row["computed_now"]) - before.until in (timedelta(days=1), timedelta(days=3))
     assert hold_of(world, request).until == before.until
+
+
+FRIDAY_NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)  # five working days of that Monday end on the next one
+
+
+@pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
+@pytest.mark.parametrize(("stated", "extended", "now", "computed_now"), [
+    (FRIDAY_NOON, None, {"longest": Term(2, "working days")}, "2026-03-04T22:00:00+00:00"),
+    (FRIDAY_NOON, None, {"longest": Term(4, "working days")}, None),
+    (FRIDAY_NOON, None, {"longest": Term(6, "working days")}, None),
+    (FRIDAY_NOON, FRIDAY_NOON + timedelta(days=10), {"longest": Term(2, "working days")}, None),
+    (FRIDAY_NOON, FRIDAY_NOON + timedelta(days=10), {"chain": Term(6, "working days")}, "2026-03-10T22:00:00+00:00"),
+])
+def test_r40_what_lasts_beyond_the_law_of_today_is_listed(
+    law: Power, stated: datetime, extended: datetime | None, now: dict[str, Term], computed_now: str | None,
+    world: World, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the decision had stated an end before the legal one, or an extension one after it."""
+    request = held(world)
+    decide(world, request, stated)
+    if extended:
+        world.officer("VASP-LT", "extend", longer(extended), request=request, by=("Lina", "Ona"))
+    monkeypatch.setattr(worlds, "LAW", replace(law, **now))  # type: ignore[arg-type]
+    sleep_until(world, START + timedelta(hours=2))
+    rows = Desk(world.service("VASP-LT")).law_changes(owner("", "Lina"))
+    listed = [(request, (extended or stated).isoformat(), computed_now)] if computed_now else []
+    assert [(row["request"], row["until"], row["computed_now"]) for row in rows] == listed
 
 
 @pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)

@@ -14,6 +14,7 @@ from typing import Any
 from arrp.core.deadline import Power
 from arrp.core.errors import Malformed
 from arrp.core.events import Event
+from arrp.core.hold import Hold
 from arrp.core.messages import Approval
 from arrp.core.notes import EndComputed
 from arrp.core.protocol import COMMANDS
@@ -174,13 +175,15 @@ class Desk:
         moves by itself: an officer extends or lets go."""
         found = []
         for case in Known(self.service, caller).cases():
-            for id, known in case.ends.items():
+            for id, computed in case.ends.items():
                 hold = case.requests[id].hold
-                now = _end_now(self.node.rules.powers.get(known.power), known)
-                if hold is not None and hold.in_force and hold.until == known.until != now:
-                    found.append({"case": case.id, "request": id, "hold": hold.id, "power": known.power,
-                                  "until": known.until.isoformat(), "computed_now": now and now.isoformat(),
-                                  "reason": known.reason, "calendar": known.calendar, "zone": known.zone})
+                if hold is None or not hold.in_force or hold.id != computed.hold or hold.until is None:
+                    continue
+                ends = _end_now(self.node.rules.powers.get(computed.power), computed, hold)
+                if ends is None or ends < hold.until or hold.until == computed.until < ends:
+                    found.append({"case": case.id, "request": id, "hold": hold.id, "power": computed.power,
+                                  "until": hold.until.isoformat(), "computed_now": ends and ends.isoformat(),
+                                  "reason": computed.reason, "calendar": computed.calendar, "zone": computed.zone})
         return found
 
     def log(self, caller: Caller, after: int) -> list[dict[str, Any]]:
@@ -238,9 +241,13 @@ class Desk:
                     "rules": self.node.rules.digest}
 
 
-def _end_now(power: Power | None, known: EndComputed) -> datetime | None:
-    """The end as it would be computed today; None where the power is adopted no more."""
-    return None if power is None else power.end(power.longest, known.began_at)
+def _end_now(power: Power | None, computed: EndComputed, hold: Hold) -> datetime | None:
+    """The end as the law of today has it, of an extended hold that of the longest chain; None where the power is
+    adopted no more."""
+    if power is None:
+        return None
+    is_extended = hold.until is not None and hold.until > computed.until
+    return power.end(power.chain if is_extended else power.longest, computed.began_at)
 
 
 def _with_id(tree: object, key: str) -> object:
