@@ -198,6 +198,10 @@ ROWS: dict[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/v1/cases/{case}/letter"): (Row("read", get("/v1/cases/{thing.case}/letter")),),
     ("GET", "/v1/drafts"): (Row("read", get("/v1/drafts"), about="list", mark=lambda thing: thing.draft),),
     ("GET", "/v1/drafts/{act}"): (Row("read", get("/v1/drafts/{thing.draft}")),),
+    ("GET", "/v1/law"): (Row("read", get("/v1/law"), about="node"),),
+    ("GET", "/v1/law/{code}"): (Row("read", get("/v1/law/PT"), about="node"),),
+    ("GET", "/v1/law/{code}/until"): (
+        Row("read", get("/v1/law/PT/until?power=pt-judge&at=2026-11-20T10:00Z"), about="node"),),
     ("GET", "/v1/law/changes"): (Row("read", get("/v1/law/changes"), at="BANK-PT", about="list"),),
     ("GET", "/v1/holds"): (Row("read", get("/v1/holds"), at="BANK-PT", about="list"),),
     ("GET", "/v1/log"): (Row("read", get("/v1/log"), about="list"),),

@@ -23,6 +23,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from arrp.core.calendar import typed_instant
 from arrp.core.errors import Malformed
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -67,10 +68,7 @@ def _default(one: Field[Any]) -> Any:
 
 def instant(text: str) -> datetime:
     """An instant with its offset, as 2026-11-22T08:00Z. Raises Malformed."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Malformed(f"{text!r} is not an instant, such as 2026-11-22T08:00Z") from None
+    found = typed_instant(text)
     if found.utcoffset() is None:
         raise Malformed(f"{text!r} does not say which time zone: 2026-11-22T08:00Z is UTC")
     return found

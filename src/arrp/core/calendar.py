@@ -77,6 +77,14 @@ def _with_offset(local: datetime, offset: timedelta) -> str:
     return f"{local.isoformat()}{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
+def typed_instant(text: str) -> datetime:
+    """What somebody typed, with its offset if they typed one. Raises Malformed."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise Malformed(f"{text[:40]!r} is not an instant, such as 2026-11-22T08:00Z") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """The days on which nobody works, with why (`Saturday`, `Labour Day`), from `first` to `last`."""

@@ -8,6 +8,7 @@ documents (RFC 9457). An id beside a wish (Idempotency-Key) makes saying it agai
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
@@ -18,6 +19,7 @@ import arrp
 from arrp.connectors import Connector
 from arrp.core.errors import Forbidden, Malformed
 from arrp.core.messages import DOCUMENT_BYTES_MAX
+from arrp.law.telling import law_tree, laws, until_of_power
 from arrp.node.access import Access
 from arrp.node.callers import Caller, Identify, Keys
 from arrp.node.desk import BODIES, ID_MAX, Desk, Signature
@@ -87,6 +89,7 @@ class _Door:
     def serve(self, desk: Desk, access: Access, papers: Papers, tasks: Tasks) -> None:
         self._wishes(desk)
         self._views(desk)
+        self._law(desk)
         self._access(access)
         self._documents(desk.service)
         self._by_hand(papers, tasks)
@@ -140,10 +143,6 @@ class _Door:
         def changes(after: Position = 0, who: Caller = read) -> Any:
             return desk.changes(who, after)
 
-        def law_changes(who: Caller = read) -> Any:
-            return desk.law_changes(who)
-
-        self.get("/law/changes", law_changes, "Holds whose legal end would be another one today")
         self.get("/drafts", drafts, "Acts that wait for signatures")
         self.get("/drafts/{act}", draft, "The bytes to sign")
         self.get("/holds", holds, "What is held, here and for us")
@@ -153,6 +152,27 @@ class _Door:
                                     ("/checkpoints", desk.checkpoints, "Peers' checkpoints, kept as witness"),
                                     ("/directory", desk.directory, "The directory in force, and what it changed")):
             self.get(path, _plain(view, read), summary)
+
+    def _law(self, desk: Desk) -> None:
+        """The law files are secret to nobody; what they mean for a hold is its case's."""
+        read = self.needs("read")
+
+        def changes(who: Caller = read) -> Any:
+            return desk.law_changes(who)
+
+        def listed(seen: Seen = "", _who: Caller = read) -> Response:
+            return _tagged(list(laws()), seen)
+
+        def shown(code: Id, seen: Seen = "", _who: Caller = read) -> Response:
+            return _tagged(law_tree(code), seen)
+
+        def until(code: Id, power: Said, at: Said, figure: Said = "longest", _who: Caller = read) -> Any:
+            return until_of_power(code, power, at, figure)
+
+        self.get("/law", listed, "Every jurisdiction there is a law file for")
+        self.get("/law/changes", changes, "Holds whose legal end would be another one today")
+        self.get("/law/{code}", shown, "The law of one place, each figure with its source")
+        self.get("/law/{code}/until", until, "When a time of a power ends, and why then")
 
     def _access(self, access: Access) -> None:
         read = self.needs("read")
@@ -256,6 +276,16 @@ def _plain(view: Callable[[], Any], caller: Any) -> Callable[..., Any]:
     def answer(_who: Caller = caller) -> Any:
         return view()
 
+    return answer
+
+
+def _tagged(tree: Any, seen: str) -> Response:
+    """What changes with the program only: under its own digest, so that who has it need not be given it again."""
+    answer = JSONResponse(tree)
+    tag = {"etag": f'"{sha256(bytes(answer.body)).hexdigest()[:32]}"'}
+    if seen == tag["etag"]:
+        return Response(status_code=304, headers=tag)
+    answer.headers.update(tag)
     return answer
 
 
