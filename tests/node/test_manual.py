@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+from arrp.connectors.manual import to_find
 from arrp.connectors.tasks import Line, Result
+from arrp.core.case import fold
 from arrp.core.errors import Conflict, Malformed, NotFound, Refused
-from arrp.core.events import NamePayee, Return
+from arrp.core.events import NamePayee, Release, Return
 from arrp.core.request import Document, Terms
 from arrp.core.sentences import marks
+from arrp.node import tasks
 from arrp.node.callers import owner
+from arrp.node.service import Service
+from arrp.node.store import cases
 from arrp.node.tasks import Moved, Tasks
 from arrp.wire.codec import dumps
 from tests.conftest import ABOVE_THE_STORE
@@ -21,6 +26,7 @@ from tests.node.world import ACCEPTED, ES, LT, PT, START, World, amount, payment
 
 OWNER = owner("", "")
 CONSENT = Document("ab" * 32, "consent", "application/pdf", 1000)
+OTHER = "payto://iban/PT41000201231234567810000"
 BEFORE = START - timedelta(minutes=30)
 CREDIT = Line(True, amount("100000.00 EUR"), BEFORE, "P1")
 SPENT = Line(False, amount("38000.00 EUR"), BEFORE + timedelta(minutes=5), "P2", LT, "Trading Lda")
@@ -148,6 +154,32 @@ def test_no_such_account_no_such_credit(bank: World) -> None:
 def test_a_credit_that_does_not_fit(bank: World) -> None:
     do(bank, "find", **{**FOUND, "credits": (), "lines": (Line(True, amount("62000.00 EUR"), BEFORE, "SALARY"),)})
     assert (seen_in_spain(bank).answer, seen_in_spain(bank).reason) == ("refused", "NO_MATCHING_CREDIT")
+
+
+def test_done_tasks_are_found_by_what_they_were_for(bank: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-92, R-99: one look at each wish and each case, however many tasks there are; the log is read by its index."""
+    held(bank)
+    mine = bank.request("BANK-PT").id
+    bank.officer("NCB-PT", "release", Release(amount("30000.00 EUR")), request=mine, by=("Rui",))
+    bank.settle()
+    do(bank, "release", reference="UNB-7", amount=amount("30000.00 EUR"))
+    bank.ask(bank.report(payment("5.00 EUR", OTHER, "P7"), loss="L2"), "5.00 EUR", OTHER)
+    bank.settle()
+    other = do(bank, "find", status="none")["request"]
+    service, asked, folded = Service(bank.service("BANK-PT").node), [], []
+    monkeypatch.setattr(tasks, "to_find", lambda question: asked.append(question) or to_find(question))
+    monkeypatch.setattr(cases, "fold", lambda me, id, said: folded.append(id) or fold(me, id, said))
+    rows = Tasks(service, bank.members["BANK-PT"].core).listed(OWNER, done=True)
+    assert [(row["verb"], row["request"]) for row in rows] == [
+        ("find", other), ("release", mine), ("hold", mine), ("find", mine)]
+    wishes = [event for event in bank.log("BANK-PT") if event.kind == "Intended" and event.body.verb == "find"]
+    assert len(asked) == len(wishes)
+    assert len(folded) == len(set(folded))
+    with service.node.store.reading() as connection:
+        if service.node.store.is_sqlite:
+            plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN SELECT case_id, lasting, private FROM events "
+                                              "WHERE kind = 'Intended' ORDER BY id DESC").all()
+            assert [row[-1] for row in plan] == ["SEARCH events USING INDEX events_kind (kind=?)"]
 
 
 def test_the_same_result_again_and_another(bank: World) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Path
+from sqlalchemy import Connection
 
 from arrp.connectors import Connector
 from arrp.connectors.manual import ManualCore, to_find
@@ -125,11 +126,11 @@ class Tasks:
     def _with_requests(self, known: Known, every: list[Task]) -> list[tuple[Task, Request | None]]:
         """The tasks that who calls may know, each with a request of theirs for whose sake it is there. One that is
         for no request here is every clerk's until it is done: it was asked before the node lost its memory."""
-        asked = self._asked(is_done=any(task.done_at is not None for task in every))
-        mine = {case.id for case in known.every_case()}
+        causes_of = self._causes(every)
+        mine = known.of({case_id for causes in causes_of.values() for case_id, _ in causes})
         found: list[tuple[Task, Request | None]] = []
         for task in every:
-            causes = [(case_id, request) for case_id, intent, request in asked if _is_for(task, intent, request)]
+            causes = causes_of[task.verb, task.ref]
             theirs = [request for case_id, request in causes if case_id in mine]
             if theirs:
                 found.append((task, next((request for request in theirs if request.is_open), theirs[0])))
@@ -137,17 +138,26 @@ class Tasks:
                 found.append((task, None))
         return found
 
-    def _asked(self, is_done: bool) -> list[tuple[str, Intent, Request]]:
-        """What the core was asked, in which case, for which request: all of it, or what it has not answered."""
+    def _causes(self, every: list[Task]) -> dict[tuple[str, str], list[tuple[str, Request]]]:
+        """For whose sake a task is there, by its verb and ref: case and request of each wish that it is for."""
+        found: dict[tuple[str, str], list[tuple[str, Request]]] = {(task.verb, task.ref): [] for task in every}
+        verbs = {task.verb for task in every}
         with self.service.node.store.reading() as connection:
-            folds = self.service.folds
-            if is_done:
-                every = [(folds.read(connection, case_id), intent) for case_id, intent in cases.intents(connection)]
-            else:
-                waiting = [(folds.read(connection, case_id), ref) for ref, case_id in work.open_intents(connection)]
-                every = [(case, case.intents[ref]) for case, ref in waiting if ref in case.intents]
-        return [(case.id, intent, case.requests[intent.request]) for case, intent in every
-                if intent.request in case.requests]
+            asked = self._asked(connection, is_done=any(task.done_at is not None for task in every))
+            asked = [(case_id, intent) for case_id, intent in asked if intent.verb in verbs]
+            every_case = {id: self.service.folds.read(connection, id) for id in {id for id, _ in asked}}
+        for case_id, intent in asked:
+            request = every_case[case_id].requests.get(intent.request)
+            if request is not None and (task := _task_of(intent, request)) in found:
+                found[task].append((case_id, request))
+        return found
+
+    def _asked(self, connection: Connection, is_done: bool) -> list[tuple[str, Intent]]:
+        """What the core was asked, and in which case: all of it, or what it has not answered."""
+        if is_done:
+            return cases.intents(connection)
+        waiting = [(self.service.folds.read(connection, id), ref) for ref, id in work.open_intents(connection)]
+        return [(case.id, case.intents[ref]) for case, ref in waiting if ref in case.intents]
 
 
 def _asset(task: Task, request: Request | None) -> str:
@@ -155,7 +165,7 @@ def _asset(task: Task, request: Request | None) -> str:
     return request.body.asked.asset if request is not None and not task.asset else task.asset
 
 
-def _is_for(task: Task, intent: Intent, request: Request) -> bool:
-    if intent.verb is Verb.FIND and task.verb == "find":
-        return bool(task.ref == to_find(question(request))["ref"])
-    return intent.verb == task.verb and task.ref == intent.block
+def _task_of(intent: Intent, request: Request) -> tuple[str, str]:
+    """Verb and ref of the task that it is for clerks; the same question about an account is one task."""
+    ref = to_find(question(request))["ref"] if intent.verb is Verb.FIND else intent.block
+    return intent.verb.value, ref

@@ -82,6 +82,7 @@ events = Table(
     Column("leaf", LargeBinary, nullable=False),
     Column("position", BigInteger, unique=True),  # null until the sequencer comes by, within a second
     UniqueConstraint("case_id", "number"),
+    Index("events_kind", "kind", "id"),  # what was ever asked of the core
 )
 
 # Wishes and signatures of our officers, by the id their maker gave them: said again, they change nothing.

@@ -176,6 +176,7 @@ def _events() -> None:
         sa.UniqueConstraint("case_id", "number"),
         sa.UniqueConstraint("position")
     )
+    op.create_index("events_kind", "events", ["kind", "id"], unique=False)
 
 
 def _given() -> None:
