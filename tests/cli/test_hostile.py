@@ -174,13 +174,15 @@ def spoiled(tree: Any, at: str = "") -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", ["pt/node.toml", "pt/rules.toml"])
 def test_a_setting_that_nobody_could_mean_is_one_line(place: Path, name: str) -> None:
+    """By turns: every fourth value, and four settings one after the other meet them all."""
+    assert len(TOML_VALUES) % 2
     lines = (place / name).read_text().splitlines()
     settings = [number for number, line in enumerate(lines) if re.match(r"#? ?[a-z_]+ *= ", line)]
     assert len(settings) > 3
     contents = ((f"{lines[number]} is {value[:40]}",
                  "\n".join([*lines[:number], f"{lines[number].lstrip('# ').partition('=')[0]}= {value}",
                             *lines[number + 1:]]).encode()) for number in settings for value in TOML_VALUES)
-    assert tried(place, name, iter(list(contents)[::5])) == []
+    assert tried(place, name, iter(list(contents)[::4])) == []
 
 
 # --- evidence ------------------------------------------------------------------------------------------------
