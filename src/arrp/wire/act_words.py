@@ -6,6 +6,8 @@ what is empty is named at the end. So two acts that differ are read differently,
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 
 from arrp.core.errors import Malformed
@@ -24,6 +26,7 @@ _ASKS: Mapping[str, str] = {
     "trace": "tell where money went, hold nothing", "preserve": "keep records, hold nothing",
 }
 
+_AMOUNT = re.compile(r"-?[0-9.]+ \S+")  # as amount and asset are printed in one
 _EMPTY: Mapping[type, str] = {type(None): "null", str: "no text", list: "none", dict: "nothing"}
 
 # By path in the act; what is not here is printed under its path.
@@ -61,8 +64,8 @@ def act_words(data: bytes, act_hash: str) -> list[str]:
 
 def _leaves(tree: object, path: str) -> Iterator[tuple[str, str]]:
     """(path, value as text) of everything that says something."""
-    if isinstance(tree, dict) and set(tree) == {"amount", "asset"}:
-        yield path, f"{tree['amount']} {tree['asset']}"
+    if (amount := _amount(tree)) is not None:
+        yield path, amount
     elif isinstance(tree, dict):
         for name, item in tree.items():
             yield from _leaves(item, f"{path}.{name}" if path else name)
@@ -70,7 +73,21 @@ def _leaves(tree: object, path: str) -> Iterator[tuple[str, str]]:
         for place, item in enumerate(tree, 1):
             yield from _leaves(item, f"{path}[{place}]")
     elif tree not in (None, ""):
-        yield path, str(tree) if not isinstance(tree, bool) else ("yes" if tree else "no")
+        yield path, _text(tree) if not isinstance(tree, bool) else ("yes" if tree else "no")
+
+
+def _amount(tree: object) -> str | None:
+    """`100.00 EUR` for an amount and its asset; None for what is anything else, or more."""
+    if not isinstance(tree, dict) or tree.keys() != {"amount", "asset"}:
+        return None
+    said = f"{tree['amount']} {tree['asset']}"
+    return said if all(isinstance(part, str) for part in tree.values()) and _AMOUNT.fullmatch(said) else None
+
+
+def _text(leaf: object) -> str:
+    """A text as it is; in quotes where it would read like an amount, or like a text in quotes."""
+    said = str(leaf)
+    return json.dumps(said, ensure_ascii=False) if _AMOUNT.fullmatch(said) or said.startswith('"') else said
 
 
 def _empty(tree: object, path: str) -> Iterator[str]:
