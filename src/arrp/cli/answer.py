@@ -14,13 +14,12 @@ from arrp.cli.desk import ELSEWHERE, Desk, Home, KeyFile, OfficerId, wished
 from arrp.cli.document import document
 from arrp.cli.paper import REFERENCED
 from arrp.cli.passphrase import PassphraseFile
-from arrp.cli.report import amount
 from arrp.core.account import parse_account
 from arrp.core.by_hand import AnsweredByHand, ToldLeg, Way
 from arrp.core.deadline import Basis
 from arrp.core.errors import Malformed
 from arrp.core.events import Answered, Decide
-from arrp.core.money import Amount
+from arrp.core.money import Amount, typed_amount
 from arrp.core.request import Condition, Reason, Terms
 
 
@@ -124,7 +123,7 @@ def type_answer(asked: Answering) -> None:
 
 
 def _amount(said: str) -> Any:
-    return amount(said) if said else None
+    return typed_amount(said) if said else None
 
 
 def _basis(asked: Answering, found: Any) -> Basis | None:
@@ -146,5 +145,5 @@ def _leg(typed: str) -> ToldLeg:
         raise Malformed(f"--moved {typed!r} is not 'AMOUNT; ACCOUNT or cash or fee; TIME; REFERENCE; NAME'")
     number, where, at, reference, name = [*parts, "", ""][:5]
     ends = where if where in ("cash", "fee") else None
-    return ToldLeg(amount=amount(number), at=instant(at), ends=ends, ref=reference, name=name,
+    return ToldLeg(amount=typed_amount(number), at=instant(at), ends=ends, ref=reference, name=name,
                    account="" if ends else parse_account(where))

@@ -12,9 +12,9 @@ from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, Home, KeyFile, OfficerId, RequestId, wished
 from arrp.cli.document import MaybeDocument, document
 from arrp.cli.passphrase import PassphraseFile
-from arrp.cli.report import amount
 from arrp.core.account import parse_account
 from arrp.core.events import Credited, NamePayee, Return
+from arrp.core.money import typed_amount
 from arrp.core.returning import PAYEE_GROUNDS
 
 
@@ -66,7 +66,7 @@ class Returning:
 def give_back(asked: Returning) -> None:
     """Send held money back to the named payee: announced first, then sent. Two officers sign."""
     proof = document(asked, asked.request, asked.document, asked.ground) if asked.document else None
-    wished(asked, "return", Return(amount(asked.amount), asked.ground, proof), request=asked.request)
+    wished(asked, "return", Return(typed_amount(asked.amount), asked.ground, proof), request=asked.request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +85,5 @@ class Crediting:
 @command
 def credited(asked: Crediting) -> None:
     """State that the payee's institution credited a return."""
-    said = Credited(asked.return_id, amount(asked.amount), asked.reference)
+    said = Credited(asked.return_id, typed_amount(asked.amount), asked.reference)
     wished(asked, "credited", said, request=asked.request)

@@ -12,10 +12,10 @@ from arrp.cli.asking import AsJson, command, instant
 from arrp.cli.desk import ELSEWHERE, Desk, Home, KeyFile, OfficerId, RequestId, wished
 from arrp.cli.document import DocumentFile, document
 from arrp.cli.passphrase import PassphraseFile
-from arrp.cli.report import amount
 from arrp.cli.speaking import show_json, show_table
 from arrp.core.deadline import Basis
 from arrp.core.events import Extend, Release, Secure
+from arrp.core.money import typed_amount
 
 
 @command
@@ -47,7 +47,7 @@ class Releasing:
 @command
 def release(asked: Releasing) -> None:
     """Let go, down to an amount. One officer signs."""
-    wished(asked, "release", Release(amount(asked.to), asked.reason), request=asked.request)
+    wished(asked, "release", Release(typed_amount(asked.to), asked.reason), request=asked.request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import typer
 from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, Home, KeyFile, OfficerId, RequestId, wished
 from arrp.cli.passphrase import PassphraseFile
-from arrp.cli.report import amount
 from arrp.core.events import Objection, Told
+from arrp.core.money import typed_amount
 from arrp.core.returning import OBJECTION_GROUNDS
 from arrp.node.clock import Clock
 
@@ -77,6 +77,6 @@ class Deciding:
 @command
 def decide(asked: Deciding) -> None:
     """Decide an objection, as an officer who neither asked, confirmed nor held."""
-    free = amount(asked.free) if asked.free else None
+    free = typed_amount(asked.free) if asked.free else None
     said = Objection(asked.objection, "", "", Clock().now(), None, asked.outcome, free, asked.text)
     wished(asked, "decide-objection", said, request=asked.request)

@@ -14,9 +14,8 @@ from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, OfficerId, wis
 from arrp.cli.passphrase import PassphraseFile
 from arrp.cli.speaking import say
 from arrp.core.crime import Crime
-from arrp.core.errors import Malformed
 from arrp.core.mandate import Mandate
-from arrp.core.money import Amount
+from arrp.core.money import typed_amount
 from arrp.core.report import Report, YesNo
 from arrp.node.clock import Clock
 from arrp.node.files import read_file
@@ -84,19 +83,11 @@ class Opening:
 @command
 def open_mandate(asked: Opening) -> None:
     """Draft the mandate of a case, and its loss act; two officers sign both."""
-    now, total = Clock().now(), amount(asked.total)
+    now, total = Clock().now(), typed_amount(asked.total)
     case = Desk(asked.home).get(f"/cases/{asked.case}")
     mandate = Mandate(
-        loss=case["loss"], total=total, per_request=amount(asked.per_request) if asked.per_request else total,
+        loss=case["loss"], total=total, per_request=typed_amount(asked.per_request) if asked.per_request else total,
         hops_max=asked.hops_max, countries=tuple(asked.country), asks=("hold", "stop"), crimes=(),
         valid_from=now, valid_until=now + timedelta(hours=asked.hours),
     )
     wished(asked, "mandate", mandate, case=asked.case)
-
-
-def amount(text: str) -> Amount:
-    """`100000.00 EUR`. Raises Malformed."""
-    number, _, asset = text.strip().partition(" ")
-    if not asset:
-        raise Malformed(f"{text!r} names no asset: say 100000.00 EUR")
-    return Amount.parse(number, asset)

@@ -12,13 +12,12 @@ import typer
 
 from arrp.cli.asking import AsJson, command, instant
 from arrp.cli.desk import ELSEWHERE, Desk, Home, Looking
-from arrp.cli.report import amount
 from arrp.cli.speaking import say, show, show_json, show_table
 from arrp.connectors.tasks import Line, Result
 from arrp.core.account import parse_account
 from arrp.core.answers import AccountStatus, Why
 from arrp.core.errors import Malformed
-from arrp.core.money import Amount
+from arrp.core.money import Amount, typed_amount
 from arrp.node.clock import Clock
 from arrp.node.files import read_file
 from arrp.node.tasks import Moved
@@ -150,14 +149,14 @@ def ledger(asked: Reading) -> None:
 
 
 def _amount(said: str) -> Amount | None:
-    return amount(said) if said else None
+    return typed_amount(said) if said else None
 
 
 def _credit(typed: str) -> Line:
     parts = [part.strip() for part in typed.split(";")]
     if len(parts) != 3:
         raise Malformed(f"--credit {typed!r} is not 'REFERENCE; AMOUNT; TIME'")
-    return Line(True, amount(parts[1]), instant(parts[2]), parts[0])
+    return Line(True, typed_amount(parts[1]), instant(parts[2]), parts[0])
 
 
 def read_lines(file: Path) -> tuple[Line, ...]:

@@ -97,6 +97,14 @@ class Amount:
         return cls(int(found[1]) * 10**places + int(fraction[:places].ljust(places, "0") or 0), asset)
 
 
+def typed_amount(text: str) -> Amount:
+    """`100000.00 EUR`. Raises Malformed."""
+    number, _, asset = text.strip().partition(" ")
+    if not asset:
+        raise Malformed(f"{text[:60]!r} names no asset: say 100000.00 EUR")
+    return Amount.parse(number, asset)
+
+
 def split(minor: int, weights: Sequence[int]) -> list[int]:
     """Share `minor` in proportion to `weights`, exactly: the shares add up to `minor`.
 
