@@ -8,9 +8,13 @@ import subprocess
 import sys
 from typing import Any
 
+import httpx2
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
-from arrp.cli import app
+from arrp.cli import app, desk
 
 PASSPHRASE = "correct horse"
 
@@ -34,6 +38,22 @@ def ok(*words: object, typed: str | None = None) -> str:
 def data(*words: object) -> Any:
     """The one JSON value that a command prints."""
     return json.loads(ok(*words, "--json"))
+
+
+class _Door(httpx2.BaseTransport):
+    """The socket of a node that lives in this process."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.desk = TestClient(app, "http://node")
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        found = self.desk.request(request.method, str(request.url), content=request.read(), headers=request.headers)
+        return httpx2.Response(found.status_code, headers=found.headers, content=found.content)
+
+
+def at_node(monkeypatch: pytest.MonkeyPatch, app: FastAPI) -> None:
+    """From now on every command's `--home` is the node of that app."""
+    monkeypatch.setattr(desk.httpx2, "HTTPTransport", lambda uds: _Door(app))
 
 
 def process(*words: object, told: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:

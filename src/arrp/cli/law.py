@@ -11,10 +11,14 @@ import typer
 from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, Desk, Home, Looking
 from arrp.cli.speaking import say, show, show_json, show_table
+from arrp.core.account import country_of, parse_account
 from arrp.core.deadline import deadline
 from arrp.core.errors import ArrpError, Malformed
 from arrp.core.law import UNKNOWN, Jurisdiction, LegalPower
+from arrp.core.money import typed_amount
+from arrp.core.request import Ask
 from arrp.law.reading import codes, jurisdiction
+from arrp.law.serving import is_wallet, serving, wanted
 from arrp.law.telling import figure_words, law_tree, reaching, until_of_power, until_of_rule
 from arrp.node.clock import Clock
 
@@ -90,6 +94,65 @@ def _of_the_clock(asked: Until) -> dict[str, Any]:
     if not (asked.zone and asked.rule) or asked.code or asked.power:
         raise Malformed("the clock alone needs --zone and --rule, and no jurisdiction")
     return until_of_rule(asked.rule, asked.at, asked.zone, asked.calendar)
+
+
+# --- powers ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    code: Annotated[str, typer.Argument(metavar="[CC]", help="Jurisdiction; that of the account, if not said.")] = ""
+    account: Annotated[str, typer.Option(help="The account, if there is one; it goes nowhere.")] = ""
+    amount: Annotated[str, typer.Option(help="At most this much: 100000.00 EUR.")] = ""
+    ask: Annotated[Ask, typer.Option(help="hold, stop, arm.")] = Ask.HOLD
+    requester: Annotated[str, typer.Option("--from", metavar="CC", help="Country that asks; else any other.")] = ""
+    as_json: AsJson = False
+
+
+@command
+def powers(asked: Serving) -> None:
+    """Which powers of a country may serve a request, why, what each needs, and when it would end if it were done now.
+
+    Advice to whoever drafts: the side whose power it is picks it."""
+    account = parse_account(asked.account) if asked.account else ""
+    code = asked.code or (country_of(account) if account else "")
+    if not code:
+        raise Malformed("say whose law: a jurisdiction, or --account of a bank; a wallet has no country")
+    amount = typed_amount(asked.amount) if asked.amount else None
+    found = serving(code, wanted(asked.ask, is_wallet(account), amount, asked.requester, Clock().now()))
+    if asked.as_json:
+        show_json(found)
+    else:
+        show_serving(found)
+
+
+def show_serving(law: dict[str, Any]) -> None:
+    """What `serving` found, for people: those that may serve first, what speaks for each, and what it needs."""
+    show(f"{law['name']} ({law['code']}), read on {law['checked_on']}. Advice, no legal advice; they pick the power.")
+    show(law["notes"])
+    for power in law["powers"]:
+        show("")
+        show(f"{power['power']}: {power['title']} ({power['article']})")
+        show(f"may serve: {_FITS[power['fits']]}")
+        rows = [(why["figure"], why["fits"], why["said"], why) for why in power["why"]]
+        rows += [(name, "", _said(told), told) for name, told in _needed(power).items()]
+        show_table(("about", "fits", "says", "sure", "source"), [
+            (name.replace("_", " "), fits, said, cited["confidence"], cited["source"])
+            for name, fits, said, cited in rows])
+        for name, end in power["ends"].items():
+            show(f"{name.replace('_', ' ')}, done now: {end['until'] or 'no end'} ({end['reason']})")
+
+
+_FITS = {"yes": "yes, by what the file says", "unknown": "perhaps: not all of it is known",
+         "no": "not by what the file says"}
+
+
+def _needed(power: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: power[name] for name in ("holder", "trigger", "through")}, **power["needs"], **power["ends"]}
+
+
+def _said(told: dict[str, Any]) -> str:
+    return figure_words(tuple(told["says"]) if isinstance(told["says"], list) else told["says"])
 
 
 # --- changes -----------------------------------------------------------------------------------------------

@@ -9,15 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from arrp.cli.asking import AsJson, command
-from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, OfficerId, RequestId, wished
+from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, Looking, OfficerId, RequestId, wished
 from arrp.cli.document import document
+from arrp.cli.law import show_serving
 from arrp.cli.passphrase import PassphraseFile
-from arrp.cli.report import amount
 from arrp.cli.speaking import noted, show, show_json, show_table
-from arrp.core.account import institution_of, parse_account
+from arrp.core.account import parse_account
 from arrp.core.errors import NotFound
 from arrp.core.events import GiveMore, Withdraw
-from arrp.core.request import Ask, Asked, Credit, Source, Terms
+from arrp.core.money import typed_amount
+from arrp.core.request import Ask, Terms
+from arrp.core.requesting import typed_asked, typed_source
 from arrp.core.sentences import terms
 from arrp.wire.codec import read
 
@@ -41,15 +43,42 @@ class Sending:
 @command
 def send(asked: Sending) -> None:
     """Ask whoever answers for an account. Under a mandate that covers it, it leaves at once; else two sign."""
-    asked_amount = amount(asked.amount)
     account = parse_account(asked.account) if asked.account else ""
-    source = Source("leg", asked.leg, None, ()) if asked.leg else Source("payment", str(asked.payment), None, ())
-    body = Asked(
-        ask=asked.ask, institution=institution_of(account) if account else "", asked=asked_amount,
-        claim=amount(asked.claim) if asked.claim else asked_amount, source=source, credit=Credit(amount=asked_amount),
-        loss="", stated_by="", crime="", account=account,
-    )
+    body = typed_asked(asked.ask, typed_source(asked.payment, asked.leg), account, typed_amount(asked.amount),
+                       typed_amount(asked.claim) if asked.claim else None)
     wished(asked, "send", body, case=asked.case)
+
+
+@dataclass(frozen=True, slots=True)
+class Sketching:
+    case: CaseId
+    amount: Annotated[str, typer.Option(help="At most this much; all of it, if not said.")] = ""
+    payment: Annotated[int, typer.Option(help="Which payment of the loss, from 0.", min=0)] = 0
+    leg: Annotated[str, typer.Option(help="Or which leg of an answer.")] = ""
+    account: Annotated[str, typer.Option(help="The account; that of the payment or leg, if not said.")] = ""
+    ask: Annotated[Ask, typer.Option(help="hold, stop, arm.")] = Ask.HOLD
+    officer: Looking = ""
+    home: Home = ELSEWHERE
+    as_json: AsJson = False
+
+
+@command
+def powers(asked: Sketching) -> None:
+    """Before a request: whom it would go to, and which powers there may serve it, why, and what each needs.
+
+    Advice: the request names none, and the side whose power it is picks it."""
+    found = Desk(asked.home, asked.officer).get(f"/cases/{asked.case}/powers", ask=asked.ask.value, leg=asked.leg,
+                                                payment=asked.payment, account=asked.account, amount=asked.amount)
+    if asked.as_json:
+        show_json(found)
+        return
+    whom = found["whom"]
+    show(f"asks {whom['name']} ({whom['id']}, {whom['kind']} in {whom['country']}, {whom['channel']}) about "
+         f"{found['institution']}")
+    for law in found["laws"]:
+        show_serving(law)
+    if not found["laws"]:
+        show(f"there is no law file for {whom['country']}: what may be held there, and how long, is unknown")
 
 
 @command

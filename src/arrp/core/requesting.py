@@ -74,6 +74,32 @@ def send(step: Step, command: Command) -> None:
     step.draft(command, draft)
 
 
+def typed_source(payment: int, leg: str) -> Source:
+    """As an officer names it: the number of a payment of the loss, or the id of a leg."""
+    return Source("leg", leg, None, ()) if leg else Source("payment", str(payment), None, ())
+
+
+def typed_asked(ask: Ask, source: Source, account: str, asked: Amount, claim: Amount | None = None) -> Asked:
+    """What an officer types of a request; the rest is what the case knows."""
+    return Asked(
+        ask=ask, institution=institution_of(account) if account else "", asked=asked,
+        claim=asked if claim is None else claim, source=source, credit=Credit(amount=asked), loss="", stated_by="",
+        crime="", account=account,
+    )
+
+
+def would_ask(case: Case, body: Asked, now: datetime, rules: Rules) -> tuple[Asked, Participant]:
+    """What `send` would ask, and whom, before anything is written. Raises Malformed, NotFound, Refused."""
+    step = Step(case, "", now, rules)
+    asked = complete(step, body)
+    return asked, whom(step, asked)
+
+
+def amount_of(case: Case, source: Source) -> Amount:
+    """What came from a source, in its own asset. Raises Malformed, NotFound, Refused."""
+    return case.leg(source.ref).amount if source.kind == "leg" else _payment_amount(case, source)
+
+
 def complete(step: Step, body: Asked) -> Asked:
     """Fill in what the case knows: loss, credit, and the account a loss payment went to."""
     found = step.case.report
@@ -132,7 +158,7 @@ def _answering(step: Step, institution: str, account: str) -> Participant | None
 def check_source(step: Step, body: Asked) -> None:
     """R-12: what is asked fits its source; the same source is not asked twice of one participant."""
     source = body.source
-    limit = _leg_claim(step, source) if source.kind == "leg" else _payment_amount(step, source)
+    limit = _leg_claim(step, source) if source.kind == "leg" else _payment_amount(step.case, source)
     if body.claim.asset != limit.asset or body.claim.minor > limit.minor:
         raise Refused(f"{body.claim} is more than the {limit} of its source", rule="R-12", code="beyond-source")
     for other in step.case.wishes:
@@ -145,8 +171,8 @@ def _leg_claim(step: Step, source: Source) -> Amount:
     return step.case.leg(source.ref).claim
 
 
-def _payment_amount(step: Step, source: Source) -> Amount:
-    found = step.case.report
+def _payment_amount(case: Case, source: Source) -> Amount:
+    found = case.report
     if found is None:
         raise Refused("there is no reported loss in this case", rule="R-12")
     return found.payments[_place(found, source)].amount

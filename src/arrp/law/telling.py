@@ -45,6 +45,12 @@ def figure_tree(power: LegalPower, name: str) -> dict[str, Any]:
     return {"says": list(said) if isinstance(said, tuple) else str(said), **_cited(power.cited_for(name))}
 
 
+def cited_figure(law: Jurisdiction, power: LegalPower, name: str) -> dict[str, Any]:
+    """The same with its source in words: title and address."""
+    source = law.sources[power.cited_for(name).source]
+    return {**figure_tree(power, name), "source": f"{source.title}, {source.url}"}
+
+
 def figure_words(figure: Figure) -> str:
     return ", ".join(figure) if isinstance(figure, tuple) else str(figure)
 
@@ -72,11 +78,10 @@ def until_of_power(code: str, id: str, at: str, figure: str = "longest") -> dict
     power = power_of(law, id)
     term = _term(power, figure)
     act, found = _computed(term, at, law.zone, law.calendar, power.counting)
-    cited = power.cited_for(figure)
-    source = law.sources[cited.source]
+    cited = cited_figure(law, power, figure)
     return {**_end(act, found, term), "country": law.code, "power": power.id,
-            "reason": f"{law.code} {power.article}: {found.reason}", "source": f"{source.title}, {source.url}",
-            "confidence": cited.confidence}
+            "reason": f"{law.code} {power.article}: {found.reason}", "source": cited["source"],
+            "confidence": cited["confidence"]}
 
 
 def until_of_rule(rule: str, at: str, zone: str, calendar: str) -> dict[str, Any]:

@@ -19,8 +19,13 @@ import arrp
 from arrp.connectors import Connector
 from arrp.core.errors import Forbidden, Malformed
 from arrp.core.messages import DOCUMENT_BYTES_MAX
+from arrp.core.money import typed_amount
+from arrp.core.request import Ask
+from arrp.core.requesting import typed_source
+from arrp.law.serving import Wanted, serving, wanted
 from arrp.law.telling import law_tree, laws, until_of_power
 from arrp.node.access import Access
+from arrp.node.advising import Sketch, powers_for
 from arrp.node.callers import Caller, Identify, Keys
 from arrp.node.desk import BODIES, ID_MAX, Desk, Signature
 from arrp.node.documents import Documents
@@ -40,6 +45,7 @@ Position = Annotated[int, Query(ge=0, lt=INTEGER_MAX, description="Answer what c
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]  # names a file: nothing else may
 Said = Annotated[str, Query(max_length=256, pattern=r"^[^\x00]*$")]  # PostgreSQL has no such text
 After = Annotated[str, Query(max_length=ID_MAX, description="Id of the last case of the page before.")]
+Place = Annotated[int, Query(ge=0, lt=INTEGER_MAX, description="Which payment of the loss, from 0.")]
 Most = Annotated[int, Query(ge=1, le=ROWS_MAX)]
 Once = Annotated[str, Header(alias="Idempotency-Key", max_length=ID_MAX,
                              description="Under the same key a wish has the same answer, and no other effect.")]
@@ -123,8 +129,12 @@ class _Door:
             return Response(status_code=304, headers={"etag": tag}) if seen == tag else JSONResponse(
                 found, headers={"etag": tag})
 
+        def powers(case: Id, said: Annotated[Sketch, Depends(_sketch)], who: Caller = read) -> Any:
+            return powers_for(desk.service, who, case, said)
+
         self.get("/cases", cases, "The cases of this node")
         self.get("/cases/{case}", case, "One case, whole")
+        self.get("/cases/{case}/powers", powers, "Which powers of the requested country may serve a request")
         self._feeds(desk, read)
 
     def _feeds(self, desk: Desk, read: Any) -> None:
@@ -166,12 +176,23 @@ class _Door:
         def shown(code: Id, seen: Seen = "", _who: Caller = read) -> Response:
             return _tagged(law_tree(code), seen)
 
+        def asked(ask: Ask = Ask.HOLD, amount: Said = "", wallet: bool = False,
+                  requester: Annotated[Said, Query(alias="from")] = "") -> Wanted:
+            most = typed_amount(amount) if amount else None
+            return wanted(ask, wallet, most, requester, desk.node.clock.now())
+
+        question: Any = Depends(asked)
+
+        def powers(code: Id, said: Wanted = question, _who: Caller = read) -> Any:
+            return serving(code, said)
+
         def until(code: Id, power: Said, at: Said, figure: Said = "longest", _who: Caller = read) -> Any:
             return until_of_power(code, power, at, figure)
 
         self.get("/law", listed, "Every jurisdiction there is a law file for")
         self.get("/law/changes", changes, "Holds whose legal end would be another one today")
         self.get("/law/{code}", shown, "The law of one place, each figure with its source")
+        self.get("/law/{code}/powers", powers, "Which powers of one place may serve a request, and what they need")
         self.get("/law/{code}/until", until, "When a time of a power ends, and why then")
 
     def _access(self, access: Access) -> None:
@@ -270,6 +291,11 @@ class _Door:
         self.get("/keys", listed, "The keys that were made")
         self.app.add_api_route("/v1/keys/{id}", revoke, methods=["DELETE"], response_model=None, status_code=204,
                                summary="A key counts no longer")
+
+
+def _sketch(ask: Ask = Ask.HOLD, payment: Place = 0, leg: Said = "", account: Said = "", amount: Said = "") -> Sketch:
+    """What `request send` would ask. Raises Malformed."""
+    return Sketch(ask, typed_source(payment, leg), account, typed_amount(amount) if amount else None)
 
 
 def _plain(view: Callable[[], Any], caller: Any) -> Callable[..., Any]:
