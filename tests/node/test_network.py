@@ -235,7 +235,7 @@ def test_f10_what_overtakes_in_another_conversation_with_the_same_peer_changes_n
 ) -> None:
     every = trials(chapters(world, shelf, TWO), (SamePeer,))
     found = judged(world, shelf, by_turns(world, every, 5, 40))
-    assert found["SamePeer"] or not world.service("NCB-ES").node.store.is_sqlite
+    assert found["SamePeer"]
 
 
 # --- the whole life at once ------------------------------------------------------------------------------------
