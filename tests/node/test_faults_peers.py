@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpcore2
 import pytest
+import uvicorn
 
 from arrp.core.account import institution_of
 from arrp.core.errors import Malformed, Unreachable
@@ -235,25 +237,32 @@ def node(store_url: str, tmp_path: Path) -> Iterator[Target]:
 @contextmanager
 def served(node: Target, seconds: float) -> Iterator[tuple[str, int]]:
     """The peers' port of that node, on a socket of its own."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as listening, running(node, seconds, listening):
+        yield listening.getsockname()
+
+
+@contextmanager
+def running(node: Target, seconds: float, listening: socket.socket) -> Iterator[uvicorn.Server]:
     server = server_of(peers_app(node.hearing), "127.0.0.1", 0, seconds)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        yield listening.getsockname()
+        yield server
     finally:
         server.should_exit = server.force_exit = True
         thread.join()
-        listening.close()
 
 
 SLOW = (b"", b"POST /par", b"POST /parcels HTTP/1.1\r\nhost: a\r\nx-slow: ",
         b"POST /parcels HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nhalf",
         b"POST /parcels HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab")
+LOOK = b"GET /health HTTP/1.1\r\nhost: a\r\n\r\n"
+ANSWERS = 150  # more than the system keeps of them, and less than the server waits with
+PATIENCE = 15.0  # seconds; less than a connection on which nobody asks is kept
 
 
-def _slow(stack: ExitStack, where: tuple[str, int], each: int) -> list[socket.socket]:
-    lines = [(stack.enter_context(socket.create_connection(where)), said) for said in SLOW for _ in range(each)]
+def _slow(stack: ExitStack, where: tuple[str, int], each: int, slow: tuple[bytes, ...] = SLOW) -> list[socket.socket]:
+    lines = [(stack.enter_context(socket.create_connection(where)), said) for said in slow for _ in range(each)]
     for opened, said in lines:
         opened.sendall(said)
     return [opened for opened, _ in lines]
@@ -273,23 +282,64 @@ def test_t23_slow_callers_delay_nobody_else(node: Target) -> None:
 
 
 def test_t23_who_never_comes_to_an_end_is_put_out(node: Target) -> None:
-    """Each byte does not begin the time anew: the connection has one end."""
+    """Each byte does not begin the time anew: the connection has one end. Nor does a whole request, with the first
+    half of another in its shadow; and who is silent from then on is put out as well."""
     with served(node, 0.1) as where, ExitStack() as stack:
-        lines = _slow(stack, where, 2)
-        for opened in lines:
-            assert _is_put_out(opened)
+        lines = _slow(stack, where, 2, (*SLOW, LOOK + SLOW[3]))
+        for number, opened in enumerate(lines):
+            assert _is_put_out(opened, drips=number % 2 == 0), number
 
 
-def _is_put_out(opened: socket.socket) -> bool:
-    """Whether it ends, though a byte comes now and then."""
+@contextmanager
+def unread(node: Target, seconds: float) -> Iterator[tuple[uvicorn.Server, socket.socket]]:
+    """A connection on which answers wait in the server's memory for somebody to take them."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as opened:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        with running(node, seconds, listening) as server:
+            opened.connect(listening.getsockname())
+            yield server, opened
+
+
+def test_t23_who_does_not_read_the_answers_is_put_out(node: Target) -> None:
+    """All of them are written, as far as the server knows."""
+    with unread(node, 0.1) as (server, opened):
+        opened.sendall(LOOK * ANSWERS)
+        assert comes_true(lambda: server.server_state.total_requests > 0)
+        assert comes_true(lambda: not server.server_state.connections), "it is still held"
+
+
+def test_t23_who_reads_them_late_may_ask_again(node: Target) -> None:
+    """On one connection, for longer than one exchange may take."""
+    with unread(node, 2) as (server, opened):
+        end, asked = time.monotonic() + 6, 0
+        while time.monotonic() < end:
+            opened.sendall(LOOK * ANSWERS)
+            asked += ANSWERS
+            assert comes_true(lambda asked=asked: server.server_state.total_requests == asked)
+            said = b""
+            while said.count(b"}") < ANSWERS:
+                said += opened.recv(1 << 16)
+
+
+def comes_true(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + PATIENCE
+    while not holds() and time.monotonic() < end:
+        time.sleep(hostile_lines.GAP_SECONDS)
+    return holds()
+
+
+def _is_put_out(opened: socket.socket, *, drips: bool) -> bool:
+    """Whether it ends, though a byte comes now and then, or though none does."""
     opened.settimeout(hostile_lines.GAP_SECONDS)
-    for _ in range(5000):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         try:
             if not opened.recv(1 << 16):
                 return True
         except TimeoutError:
             with suppress(ConnectionError):
-                opened.sendall(b"a")
+                opened.sendall(b"a" if drips else b"")
         except ConnectionError:
             return True
     return False

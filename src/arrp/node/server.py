@@ -118,7 +118,7 @@ class _Patient(H11Protocol):
     """uvicorn waits for ever for a request to be whole, and for its answer to be read (reliability T23). Here a
     connection has so many seconds from its first moment, or its next request, until the answer has left."""
 
-    seconds = 2.0 * EXCHANGE_SECONDS
+    seconds: float
     _end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -130,8 +130,12 @@ class _Patient(H11Protocol):
         super().data_received(data)
 
     def on_response_complete(self) -> None:
-        self._stop()
+        """Complete is what was handed over, not what was read; and the next request may lie here already."""
+        if not self.transport.get_write_buffer_size():
+            self._stop()
         super().on_response_complete()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
