@@ -37,13 +37,13 @@ from sqlalchemy import (
     insert,
     select,
     table,
-    text,
 )
 
 from arrp.core.errors import Conflict, Corrupt, Malformed, Refused
 from arrp.node.clock import Clock
 from arrp.node.store import audit, cases, erasing, recovering, work
 from arrp.node.store.engine import Store
+from arrp.node.store.migrate import version_of
 from arrp.node.store.tables import schema
 from arrp.wire.approvals import b64, unb64
 
@@ -148,9 +148,8 @@ def _at_one_moment(connection: Connection) -> None:
 
 
 def _manifest(connection: Connection, node: str, now: datetime) -> Manifest:
-    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     newest, epoch = audit.newest(connection), recovering.state(connection).epoch
-    return Manifest(node, now.isoformat(), str(version), newest[1] if newest else None, epoch)
+    return Manifest(node, now.isoformat(), str(version_of(connection)), newest[1] if newest else None, epoch)
 
 
 def _packed(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -258,7 +257,7 @@ def _fill(connection: Connection, lines: Iterator[Any], node: str) -> tuple[Mani
     manifest = Manifest(**next(lines)["manifest"])
     if manifest.node != node:
         raise Refused(f"this is a backup of {manifest.node}, the home is of {node}: nothing was restored")
-    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    version = version_of(connection)
     if manifest.version != version:
         raise Refused(f"this backup is of schema {manifest.version}, this program has {version}: restore it with the "
                       "program it was made with, then upgrade")

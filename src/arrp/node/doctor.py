@@ -23,7 +23,7 @@ from arrp.node.directory import Directory, trusted_directory
 from arrp.node.files import is_nearly_full
 from arrp.node.keys import NodeKeys, load_node_keys
 from arrp.node.store import cases, recovering, work
-from arrp.node.store.migrate import newest_version
+from arrp.node.store.migrate import newest_version, version_of
 from arrp.node.store.tables import cases as case_table
 from arrp.node.store.tables import checkpoints, outbox
 from arrp.node.verify import verify
@@ -137,8 +137,7 @@ def _store(patient: Patient, directory: Directory | None) -> Iterator[Finding]:
 
 
 def _database(connection: Connection, config: Config) -> Iterator[Finding]:
-    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    wanted = newest_version()
+    version, wanted = version_of(connection), newest_version()
     if version != wanted:
         yield Finding("store", WARNING, f"schema {version}, this program has {wanted}", "start the node: it migrates")
     if connection.dialect.name != "sqlite":

@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 _HERE = Path(__file__).parent / "migrations"
 
@@ -19,12 +19,11 @@ def newest_version() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
-def version_of(engine: Engine) -> str | None:
+def version_of(connection: Connection) -> str | None:
     """The schema that a store has; None for an empty one."""
-    with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _config() -> Config:
@@ -35,8 +34,9 @@ def _config() -> Config:
 
 def migrate(engine: Engine) -> None:
     """Bring the store to the newest version; does nothing when it is there."""
-    if version_of(engine) == newest_version():
-        return
+    with engine.connect() as connection:
+        if version_of(connection) == newest_version():
+            return
     config = _config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
