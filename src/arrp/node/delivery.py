@@ -18,6 +18,7 @@ from arrp.core.events import Intent, Verb
 from arrp.core.messages import Head, Urgency
 from arrp.core.request import Request
 from arrp.core.step import Answer, CoreAnswer
+from arrp.node.calling import Getting
 from arrp.node.hearing import Hearing
 from arrp.node.keys import NodeKeys
 from arrp.node.service import Node, Service, retrying
@@ -36,12 +37,10 @@ _LATER = (408, 425, 429)  # the peer says: not now
 KEEP_FOR = timedelta(days=7)  # a relay need not carry a parcel longer
 
 
-class Transport(Protocol):
+class Transport(Getting, Protocol):
     """How bytes reach a peer. Raises Unreachable when nothing answers."""
 
     def post(self, url: str, body: bytes) -> tuple[int, bytes]: ...
-
-    def get(self, url: str, tag: str, most: int) -> tuple[int, bytes]: ...
 
 
 class Delivery:
