@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from arrp.core.case import Case, fold
 from arrp.core.errors import NotFound
 from arrp.core.events import KINDS, Event, Intent
 from arrp.node.store import talk
 from arrp.node.store.engine import for_update, reads
-from arrp.node.store.tables import cases, events, given, of
+from arrp.node.store.tables import When, cases, events, given, of
 from arrp.wire.audit import leaf_hash_erased, private_digest
 from arrp.wire.codec import halves, joined
 
@@ -193,9 +193,14 @@ def listed(connection: Connection) -> list[Row]:
     return [Row(*row) for row in connection.execute(query)]
 
 
+def is_due(now: When) -> ColumnElement[bool]:
+    """Cases whose time has come."""
+    return cases.c.due_at <= now
+
+
 def claim_due(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[str]:
-    """Cases whose time has come, the longest overdue first. The lease makes a tick that failed due again."""
-    query = select(cases.c.id).where(cases.c.due_at <= now).order_by(cases.c.due_at).limit(most)
+    """Those that are due, the longest overdue first. The lease makes a tick that failed due again."""
+    query = select(cases.c.id).where(is_due(now)).order_by(cases.c.due_at).limit(most)
     found = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
     if found:
         connection.execute(update(cases).where(cases.c.id.in_(found)).values(due_at=now + lease))

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from arrp.node.store.tables import documents, recipients
+from arrp.node.store.tables import When, documents, recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,14 @@ def later(connection: Connection, needed: Needed, due_at: datetime | None) -> No
     connection.execute(update(documents).where(*which).values(due_at=due_at))
 
 
+def is_due(now: When) -> ColumnElement[bool]:
+    """Documents to fetch now."""
+    return documents.c.due_at <= now
+
+
 def claim(connection: Connection, now: datetime, lease: timedelta, most: int) -> list[Needed]:
-    """Documents to fetch now. The lease makes one that was not finished due again."""
-    query = select(documents).where(documents.c.due_at <= now).order_by(documents.c.due_at).limit(most)
+    """Those that are due. The lease makes one that was not finished due again."""
+    query = select(documents).where(is_due(now)).order_by(documents.c.due_at).limit(most)
     found = [Needed(*row) for row in connection.execute(query.with_for_update(skip_locked=True))]
     for needed in found:
         which = (documents.c.digest == needed.digest, documents.c.case_id == needed.case_id)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, exists, or_, select
+from sqlalchemy import Connection, bindparam, exists, select
 
-from arrp.node.store.tables import cases, documents, intents, joins, outbox, peers
+from arrp.node.store import cases, documents, recovering, talk, work
+from arrp.node.store.tables import Instant
 
-_NOW, _BEFORE = bindparam("now", type_=cases.c.due_at.type), bindparam("before", type_=cases.c.due_at.type)
+_NOW, _BEFORE = bindparam("now", type_=Instant()), bindparam("before", type_=Instant())
 _LOOK = select(
-    exists().where(cases.c.due_at <= _NOW),
-    exists().where(intents.c.answered_at.is_(None), intents.c.due_at <= _NOW),
-    exists().where(joins.c.done_at.is_(None), joins.c.due_at <= _NOW),
-    exists().where(outbox.c.state == "queued", outbox.c.due_at <= _NOW),
-    exists().where(or_(peers.c.compared_at.is_(None), peers.c.compared_at <= _BEFORE)),
-    exists().where(peers.c.copies.is_not(None), peers.c.copies_at <= _NOW),
-    exists().where(documents.c.due_at <= _NOW),
+    exists().where(cases.is_due(_NOW)),
+    exists().where(work.is_effect_due(_NOW)),
+    exists().where(work.is_join_due(_NOW)),
+    exists().where(talk.is_due(_NOW)),
+    exists().where(work.is_uncompared(_BEFORE)),
+    exists().where(recovering.is_due(_NOW)),
+    exists().where(documents.is_due(_NOW)),
 )
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
 
 from arrp.core.errors import Unreachable
 from arrp.core.events import KINDS
 from arrp.core.messages import Head
-from arrp.node.store.tables import acts, cases, conversations, inbox, outbox, peers
+from arrp.node.store.tables import When, acts, cases, conversations, inbox, outbox, peers
 from arrp.node.store.talk import Conversation, KeptAct
 from arrp.node.store.work import remember, remembered
 from arrp.wire.codec import dumps
@@ -84,9 +84,14 @@ def doubt(connection: Connection, peer: str, now: datetime) -> bool:
     return found.rowcount == 1
 
 
+def is_due(now: When) -> ColumnElement[bool]:
+    """Peers to ask now what we said."""
+    return and_(peers.c.copies.is_not(None), peers.c.copies_at <= now)
+
+
 def claim(connection: Connection, now: datetime, next_at: datetime) -> list[str]:
     """Peers to ask now; they are asked again at `next_at` unless they answer."""
-    query = select(peers.c.id).where(peers.c.copies.is_not(None), peers.c.copies_at <= now).order_by(peers.c.id)
+    query = select(peers.c.id).where(is_due(now)).order_by(peers.c.id)
     found = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
     if found:
         connection.execute(update(peers).where(peers.c.id.in_(found)).values(copies_at=next_at))

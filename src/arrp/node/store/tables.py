@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -289,6 +290,9 @@ leases = Table(
     Column("owner", Text, nullable=False),
     Column("until", Instant, nullable=False),
 )
+
+
+When = datetime | BindParameter[datetime]  # an instant, or where a statement that is built once will have it
 
 
 def of(*columns: Column[Any]) -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ from arrp.core.messages import Approval, Outcome, Receipt
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import acts, asked, called_back, cases, conversations, inbox, of, outbox, peers
+from arrp.node.store.tables import When, acts, asked, called_back, cases, conversations, inbox, of, outbox, peers
 from arrp.wire.codec import dumps, loads
 
 # What never waits for a lower number (R-27).
@@ -264,12 +264,17 @@ class Lanes:
     kinds: tuple[str, ...] = ()
 
 
+def is_due(now: When) -> ColumnElement[bool]:
+    """What is to be sent now."""
+    return and_(outbox.c.state == "queued", outbox.c.due_at <= now)
+
+
 def claim(connection: Connection, now: datetime, lease: timedelta, most: int, lanes: Lanes = Lanes()
           ) -> list[Unreceipted]:
     """Take due rows for sending: urgent ones first, and per conversation the lowest number only, so
     that a dead peer or a refused act stops nobody else (R-26); what does not wait in a gap does not
     wait here either (R-27). The lease makes a crashed send due again."""
-    due = and_(outbox.c.state == "queued", outbox.c.due_at <= now)
+    due = is_due(now)
     due = and_(due, outbox.c.kind.in_(lanes.kinds)) if lanes.kinds else due
     lowest = (
         select(func.min(outbox.c.id)).where(outbox.c.state == "queued").group_by(outbox.c.peer, outbox.c.request)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from arrp.core.messages import Checkpoint
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import intents, joins, leases, meta, peers
+from arrp.node.store.tables import When, intents, joins, leases, meta, peers
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,14 @@ class Room:
     verbs: tuple[str, ...] = ()
 
 
+def is_effect_due(now: When) -> ColumnElement[bool]:
+    """What the core is to be asked now."""
+    return and_(intents.c.answered_at.is_(None), intents.c.due_at <= now)
+
+
 def claim_effects(connection: Connection, now: datetime, lease: timedelta, room: Room) -> list[Effect]:
     """Intents that are due, those for one peer in turn with those for others."""
-    due = and_(intents.c.answered_at.is_(None), intents.c.due_at <= now)
+    due = is_effect_due(now)
     due = and_(due, intents.c.verb.in_(room.verbs)) if room.verbs else due
     refs = _next(connection, intents, intents.c.ref, due, room)
     query = select(intents.c.ref, intents.c.case_id, intents.c.tries).where(intents.c.ref.in_(refs), due)
@@ -126,8 +131,13 @@ def ask_join(connection: Connection, join: Join, peer: str, now: datetime) -> No
                                             due_at=now, tries=join.tries))
 
 
+def is_join_due(now: When) -> ColumnElement[bool]:
+    """Requests that are to join their account's case now."""
+    return and_(joins.c.done_at.is_(None), joins.c.due_at <= now)
+
+
 def claim_joins(connection: Connection, now: datetime, lease: timedelta, room: Room) -> list[Join]:
-    due = and_(joins.c.done_at.is_(None), joins.c.due_at <= now)
+    due = is_join_due(now)
     requests = _next(connection, joins, joins.c.request, due, room)
     query = select(joins.c.request, joins.c.case_id, joins.c.key, joins.c.tries)
     query = query.where(joins.c.request.in_(requests), due).order_by(joins.c.due_at)
@@ -192,17 +202,18 @@ def compare_again(connection: Connection, peer: str) -> None:
     connection.execute(update(peers).where(peers.c.id == peer).values(compared_at=None))
 
 
+def is_uncompared(before: When) -> ColumnElement[bool]:
+    """Peers whose conversations were last compared before that instant, or never (R-28)."""
+    return or_(peers.c.compared_at.is_(None), peers.c.compared_at <= before)
+
+
 def claim_compares(connection: Connection, before: datetime, now: datetime, most: int) -> list[str]:
-    """Peers whose conversations were last compared before that instant (R-28); from now on they were."""
-    query = select(peers.c.id).where(_uncompared(before)).order_by(peers.c.id).limit(most)
+    """Peers that were not compared since; from now on they were."""
+    query = select(peers.c.id).where(is_uncompared(before)).order_by(peers.c.id).limit(most)
     found = list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
     if found:
         connection.execute(update(peers).where(peers.c.id.in_(found)).values(compared_at=now))
     return found
-
-
-def _uncompared(before: datetime) -> ColumnElement[bool]:
-    return peers.c.compared_at.is_(None) | (peers.c.compared_at <= before)
 
 
 def keep_checkpoint(connection: Connection, peer: str, shown: Checkpoint, jws: str) -> bool:
