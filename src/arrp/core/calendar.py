@@ -98,7 +98,7 @@ class Calendar:
 
     @property
     def digest(self) -> str:
-        """The same days and offsets, the same digest: which data a deadline was computed with."""
+        """Which data a deadline was computed with: the same days and offsets of the same version, the same digest."""
         days = ";".join(f"{day}={why}" for day, why in sorted(self.off.items()))
         changes = ";".join(f"{at.isoformat()}={offset}" for at, offset in self.zone.changes)
         whole = f"{self.id}|{self.version}|{self.first}|{self.last}|{days}|{self.zone.name}|{changes}"

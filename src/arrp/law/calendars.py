@@ -20,7 +20,6 @@ import holidays
 from arrp.core.calendar import DAY, Calendar, Zone
 from arrp.core.errors import Malformed, NotFound
 
-_STEP = timedelta(days=1)  # no zone ever went there and back in so short a time
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _IANA = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*")
 YEAR_MAX = 2100
@@ -54,7 +53,7 @@ def _changes(zone: ZoneInfo, first: datetime, last: datetime) -> Iterator[tuple[
     at, offset = first, _offset(zone, first)
     yield at, offset
     while at < last:
-        ahead = at + _STEP
+        ahead = at + DAY  # no zone ever went there and back in so short a time
         if _offset(zone, ahead) != offset:
             at = _change_between(zone, at, ahead)
             offset = _offset(zone, at)

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
-from arrp.core.calendar import Calendar
+from arrp.core.calendar import DAY, Calendar
 from arrp.core.deadline import Power
 from arrp.core.errors import Malformed, NotFound, Refused
 from arrp.core.law import UNKNOWN, Jurisdiction, LegalPower
@@ -145,6 +145,6 @@ def _calendar(code: str, zone_name: str, own: OwnDays) -> Calendar:
 
 @cache
 def _built(code: str, zone_name: str, off: tuple[tuple[date, str], ...], working: tuple[date, ...]) -> Calendar:
-    """Made once: twenty-five years of holidays take a while, and a node looks at its rules each minute."""
+    """Made once for all powers of one place: twenty-five years of holidays take a while."""
     days = OwnDays(dict(off), frozenset(working))
-    return calendar(code, zone(zone_name, FIRST, LAST), FIRST.date(), date(2045, 12, 31), days)
+    return calendar(code, zone(zone_name, FIRST, LAST), FIRST.date(), LAST.date() - DAY, days)
