@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from arrp.node.calling import HttpTransport
 from arrp.node.clock import Clock
 from arrp.node.config import load_config
 from arrp.node.directory import read_edition, read_entry, trusted_directory
@@ -71,7 +72,12 @@ class Quiet(SimpleHTTPRequestHandler):
         """The test says what it wants to say."""
 
 
-def test_r34_versions_are_fetched_from_any_web_server_and_checked_as_ever(folder: Path, first: Path) -> None:
+def test_r34_versions_are_fetched_from_any_web_server_and_checked_as_ever(
+    folder: Path, first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it ends, no connection stays open."""
+    closed, close = list[HttpTransport](), HttpTransport.close
+    monkeypatch.setattr(HttpTransport, "close", lambda self: (closed.append(self), close(self)))
     second = next_version(folder, first)
     third = next_version(folder, second, "--suspend", "NCB-PT")
     ok("node", "init", folder / "fresh", *BANK, "--listen", "127.0.0.1:8445")
@@ -86,6 +92,7 @@ def test_r34_versions_are_fetched_from_any_web_server_and_checked_as_ever(folder
         assert not (folder / "fresh" / "directory.json").exists()
         ok("directory", "fetch", folder / "fresh", url, "--keepers-digest", digest)
         assert arrp("directory", "fetch", folder / "ncb", f"{url}/nowhere").exit_code == 6
+    assert len(closed) == 6
     for bad in ("nonsense", "ftp://127.0.0.1/d", "http://a@127.0.0.1/d"):
         assert arrp("directory", "fetch", folder / "ncb", bad).exit_code == 2
     assert version(folder / "ncb") == 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from arrp.node.directory import (
     write_entry,
 )
 from arrp.node.fetching import ask_in_turn, sources, tag_of, take_newer
+from arrp.node.home import Home
 from arrp.node.http import peers_app
 from arrp.node.keys import NodeKeys, fresh_keys, keep_node_keys, keep_other_keys, load_node_keys
 from arrp.wire.codec import dumps, parse_json, read
@@ -378,7 +380,7 @@ def counting(home: Path) -> Opened:
 
 
 def take(home: Path, shelf: Shelf, now: datetime = LATER + WEEK) -> int | None:
-    return take_newer(home, shelf, URL, counting(home), now)
+    return take_newer(home, shelf, URL, now)
 
 
 def test_r34_versions_are_fetched_one_after_another(home: Path) -> None:
@@ -437,9 +439,19 @@ def test_r34_one_bad_address_does_not_hide_a_good_one(home: Path) -> None:
     shelf = Shelf(FIRST, SECOND)
     shelf.files["http://bad/directory/newest"] = b"[]"
     urls = ("http://gone/directory", "http://bad/directory", URL)
-    assert ask_in_turn(home, shelf, urls, counting(home), LATER)
+    assert ask_in_turn(home, shelf, urls, LATER)
     assert counting(home).edition.version == 2
-    assert not ask_in_turn(home, shelf, urls, counting(home), LATER)
+    assert not ask_in_turn(home, shelf, urls, LATER)
+
+
+def test_r34_what_a_node_cannot_take_up_is_not_fetched_again_and_again(home: Path) -> None:
+    """It goes on as it is, with the first version; a later one is fetched all the same: it may be what helps."""
+    directory = trusted_directory(home, KEYS)
+    node: Any = SimpleNamespace(me="BANK-PT", directory=directory, clock=SimpleNamespace(now=lambda: LATER + WEEK))
+    config: Any = SimpleNamespace(home=home, sources=(URL,))
+    shelves = (Shelf(FIRST, SECOND), Shelf(FIRST, SECOND), Shelf(FIRST, SECOND, THIRD), Shelf(FIRST, SECOND, THIRD))
+    assert [Home(config).fetched(node, shelf) for shelf in shelves] == [True, False, True, False]
+    assert counting(home).signed.digest == THIRD.signed.digest
 
 
 def test_r34_peers_are_asked_by_turns_and_first_whom_we_do_not_know_well() -> None:

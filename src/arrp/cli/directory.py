@@ -3,6 +3,7 @@ fetch, show, changes)."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -185,15 +186,14 @@ def fetch(asked: Fetching) -> None:
     check_address("URL", asked.url)
     config, clock = load_config(asked.home), Clock()
     address = read_entry(asked.home / "entry.json").address
-    transport = HttpTransport(clock, config.reach.from_(address))
     before = _in_force(asked.home)
-    if before is None:
-        first = first_of(transport, asked.url)
-        _check_told(asked.home, asked.keepers_digest, first)
-        put_in_force(asked.home, load_node_keys(asked.home), first, asked.keepers_digest, clock.now())
-    while take_newer(asked.home, transport, asked.url, _counting(asked.home), clock.now()) is not None:
-        pass
-    transport.close()
+    with closing(HttpTransport(clock, config.reach.from_(address))) as transport:
+        if before is None:
+            first = first_of(transport, asked.url)
+            _check_told(asked.home, asked.keepers_digest, first)
+            put_in_force(asked.home, load_node_keys(asked.home), first, asked.keepers_digest, clock.now())
+        while take_newer(asked.home, transport, asked.url, clock.now()) is not None:
+            pass
     after = _counting(asked.home)
     if before is None or before.signed.digest != after.signed.digest:
         _tell(before, after)

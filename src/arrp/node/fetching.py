@@ -15,7 +15,7 @@ from pathlib import Path
 from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound, Refused, Unreachable
 from arrp.core.policy import Participant
 from arrp.node.calling import Getting
-from arrp.node.directory import FILE_MAX, Directory, put_between, put_in_force
+from arrp.node.directory import FILE_MAX, Directory, put_between, put_in_force, trusted_directory
 from arrp.node.files import replace_file
 from arrp.node.keys import load_node_keys
 from arrp.node.store import directories
@@ -100,18 +100,22 @@ def _got(transport: Getting, url: str, tag: str) -> Opened | None:
         raise type(why)(f"{url}: {why}", code=why.code) from None
 
 
-def take_newer(home: Path, transport: Getting, url: str, have: Opened, now: datetime) -> int | None:
-    """Ask one address, and put in force in `home` the version that follows; its number, None when there is none.
-    Raises Unreachable, Malformed, Refused, and Conflict for two texts of one number: the other one is kept beside."""
+def take_newer(home: Path, transport: Getting, url: str, now: datetime) -> int | None:
+    """Ask one address, and put in force in `home` the version that follows what counts there, which a running node may
+    not have taken up; its number, None when there is none. Raises Unreachable, Malformed, Refused, and Conflict for
+    two texts of one number: the other one is kept beside."""
+    keys = load_node_keys(home)
+    have = trusted_directory(home, keys).opened
+    assert have is not None, "what was put in force is an edition"
     answer = newer(transport, url, have)
     if answer is None:
         return None
     found, has_later = answer
     try:
         if has_later:
-            put_between(home, load_node_keys(home), found, now)
+            put_between(home, keys, found, now)
         else:
-            put_in_force(home, load_node_keys(home), found, "", now)
+            put_in_force(home, keys, found, "", now)
     except Conflict as why:
         beside = home / f"directory-{found.edition.version}-{found.signed.digest[:16]}.json"
         replace_file(beside, found.signed.file())
@@ -119,11 +123,11 @@ def take_newer(home: Path, transport: Getting, url: str, have: Opened, now: date
     return found.edition.version
 
 
-def ask_in_turn(home: Path, transport: Getting, urls: Sequence[str], have: Opened, now: datetime) -> bool:
+def ask_in_turn(home: Path, transport: Getting, urls: Sequence[str], now: datetime) -> bool:
     """The first of them that has a newer version which counts; whether there was one. Who fails is passed over."""
     for url in urls:
         try:
-            version = take_newer(home, transport, url, have, now)
+            version = take_newer(home, transport, url, now)
         except Unreachable as error:
             log.info("directory: %s", error)
         except ArrpError as error:

@@ -75,10 +75,9 @@ class Home:
     def fetched(self, node: Node, transport: Getting) -> bool:
         """Ask the configured addresses, or some peers, for the version after the one that counts, and put it in
         force here; `renewed` takes it up. Whether there was one: then there may be more."""
-        assert node.directory.opened is not None
         urls = sources(self.config.sources, node.directory, node.me, self._turn)
         self._turn += 1
-        return ask_in_turn(self.config.home, transport, urls, node.directory.opened, node.clock.now())
+        return ask_in_turn(self.config.home, transport, urls, node.clock.now())
 
     def _looks(self) -> object:
         """What changes when somebody writes to the directory or the keys."""
