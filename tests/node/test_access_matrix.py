@@ -284,7 +284,7 @@ def at_the_bureau(world: World, folder: Path) -> dict[str, Thing]:
                        START + timedelta(days=9))
         _, events = world.officer("NCB-ES", "mandate", said, case=case)
         drafts = [event.body.act for event in events if event.kind == "Drafted"]
-        added = Documents.of(service).add(case, "", f"letter of {kind}".encode())
+        added = Documents.of(service).add(case, f"letter of {kind}".encode())
         paper = next(row for row in Papers(service).listed(owner("", "")) if row["request"] == request)
         found[kind] = Thing(kind, case, request, drafts[0], drafts[1], added["digest"], paper["reference"], account)
     return found

@@ -6,14 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from starlette.testclient import TestClient
 
 from arrp.core.errors import Malformed, NotFound, Refused
 from arrp.core.events import Erased, GiveMore, Resolved, Withdraw
 from arrp.core.messages import DOCUMENT_BYTES_MAX, PAGE_BYTES, DocumentAsk
 from arrp.core.request import Document
+from arrp.node import telemetry
+from arrp.node.api import desk_app
+from arrp.node.callers import owner
 from arrp.node.documents import Documents
 from arrp.node.files import Files
 from arrp.node.store import documents
+from arrp.node.store.documents import Needed
 from arrp.wire.document import open_page
 from arrp.wire.envelope import VERSION, sign
 from tests.node.life import LIFE, live, the_loss
@@ -42,7 +48,7 @@ def asked(world: World) -> str:
 
 def give(world: World, data: bytes = ORDER) -> Document:
     """NCB-ES names a document to NCB-PT in its conversation."""
-    added = desk(world, "NCB-ES").add("", asked(world), data)
+    added = desk(world, "NCB-ES").add(the_loss(world).id, data)
     named = Document(added["digest"], "order", "application/pdf", added["bytes"])
     world.officer("NCB-ES", "give-more", GiveMore((named,), "the order"), request=asked(world))
     return named
@@ -113,16 +119,46 @@ def test_r58_a_document_that_is_not_here_is_not_named(world: World) -> None:
     assert refused.value.code == "no-document"
 
 
+def test_r58_a_row_whose_file_was_not_restored_is_said_to_be_missing(world: World) -> None:
+    """A backup holds the store and no documents: who asks is told so, and no look is kept of what nobody saw."""
+    named, service = give(world), world.service("NCB-ES")
+    client = TestClient(desk_app(service, None, owner), headers={"arrp-officer": "Ana"}, raise_server_exceptions=False)
+    assert client.get(f"/v1/documents/{named.digest}").content == ORDER
+    before = looks(world)
+    assert before > 0
+    desk(world, "NCB-ES").files.path(named.digest).unlink()
+    answer = client.get(f"/v1/documents/{named.digest}")
+    assert (answer.status_code, answer.json()["title"]) == (404, "no-document")
+    assert looks(world) == before
+    with pytest.raises(NotFound, match="is not on this node"):
+        ask(world, "NCB-PT", named.digest, asked(world))
+
+
+def looks(world: World) -> int:
+    with world.service("NCB-ES").node.store.reading() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM looks")).scalar_one())
+
+
+def test_t28_what_a_peer_answers_instead_of_a_document_is_logged_by_its_code(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Saying:
+        def post(self, url: str, body: bytes) -> tuple[int, bytes]:
+            return 404, b'{"title": "no-document", "detail": "Victim Ltd has none"}'
+
+    desk(world, "NCB-PT").fetch(Needed("ab" * 32, "c", "NCB-ES", asked(world), 1, None, 0, world.clock.at), Saying())
+    [line] = [telemetry.said(record) for record in caplog.records if record.name == "arrp.documents"]
+    assert line.endswith("of NCB-ES: NCB-ES answers 404 no-document")
+
+
 def test_r58_what_is_no_document(world: World) -> None:
     mine = desk(world, "NCB-ES")
     with pytest.raises(Malformed, match="empty"):
-        mine.add("", asked(world), b"")
+        mine.add(the_loss(world).id, b"")
     with pytest.raises(Malformed, match="at most") as refused:
         mine.files.take([b"x" * DOCUMENT_BYTES_MAX, b"x"])
     assert refused.value.code == "too-large"
     assert not list(mine.files.folder.iterdir()), "nothing half done stays"
-    with pytest.raises(NotFound):
-        mine.add("no such case", "", b"x")
     for name in ("../node.toml", "AB" * 32, "", "ab"):
         with pytest.raises(Malformed, match="no SHA-256"):
             mine.files.path(name)
@@ -132,7 +168,7 @@ def test_r58_r65_a_file_goes_with_the_last_case_that_needs_it(world: World) -> N
     named = give(world)
     world.run(minutes=3)
     other = world.report(payment("5.00 EUR", PT, "P9"), loss="L9")
-    desk(world, "NCB-ES").add(other, "", ORDER)
+    desk(world, "NCB-ES").add(other, ORDER)
     for id, case in (("NCB-ES", the_loss(world).id), ("NCB-ES", other)):
         assert has(world, id, named.digest), "another case still needs it"
         end(world, case)

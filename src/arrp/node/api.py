@@ -226,11 +226,12 @@ class _Door:
         def added(who: Caller, where: tuple[str, str], data: bytes) -> Any:
             known = Known(service, who)
             found = known.case(where[0]) if where[0] else known.of_request(where[1])
-            return Documents.of(service).add(found.id, "", data)
+            return Documents.of(service).add(found.id, data)
 
         def give(digest: Digest, who: Caller = document) -> Response:
-            path, known = Documents.of(service).files.path(digest), Known(service, who)
-            for case in known.document(digest):
+            known = Known(service, who)
+            cases, path = known.document(digest), Documents.of(service).files.here(digest)
+            for case in cases:
                 known.look(case, f"document {digest[:12]}")
             return FileResponse(path, media_type="application/octet-stream", filename=digest,
                                 headers={"x-content-type-options": "nosniff"})

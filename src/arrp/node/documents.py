@@ -14,7 +14,7 @@ from typing import Any
 
 from arrp.core.errors import ArrpError, NotFound, Refused, Unreachable
 from arrp.core.messages import PAGE_BYTES, DocumentAsk
-from arrp.node.delivery import Transport
+from arrp.node.delivery import Transport, title_of
 from arrp.node.files import Files
 from arrp.node.service import Node, Service
 from arrp.node.store import documents
@@ -48,18 +48,15 @@ class Documents:
 
     # --- our own -------------------------------------------------------------------------------------------
 
-    def add(self, case: str, request: str, data: bytes) -> dict[str, Any]:
-        """A document of ours, for a case or for that of a request. The file first: a row without one would
-        lie. Raises NotFound, Malformed."""
+    def add(self, case: str, data: bytes) -> dict[str, Any]:
+        """A document of ours, for a case that is known. The file first: a row without one would lie. Raises
+        Malformed."""
         self.node.check_room("add the document")
-        with self.node.store.reading() as connection:
-            folds = self.service.folds
-            case_id = (folds.read(connection, case) if case else folds.of_request(connection, request)).id
         digest, size = self.files.take([data])
         now = self.node.clock.now()
         with self.node.store.writing() as connection:
-            documents.keep(connection, Needed(digest, case_id, "", "", size, None, 0, now))
-        return {"digest": digest, "bytes": size, "case": case_id}
+            documents.keep(connection, Needed(digest, case, "", "", size, None, 0, now))
+        return {"digest": digest, "bytes": size, "case": case}
 
     def listed(self, case_id: str) -> list[dict[str, Any]]:
         """The documents of a case, here or on their way."""
@@ -111,7 +108,7 @@ class Documents:
             jws = sign(asked, self.node.keys.signing, self.node.keys.signing_id)
             status, answer = transport.post(f"{address}/documents", jws.encode())
             if status != HTTPStatus.OK:
-                raise Unreachable(f"{needed.peer} answers {status}: {answer[:300].decode(errors='replace')}")
+                raise Unreachable(f"{needed.peer} answers {status} {title_of(answer)}")
             page = open_page(answer, (self.node.keys.sealing, *self.node.keys.other_sealing), needed.digest, offset)
             yield page
             offset += len(page)

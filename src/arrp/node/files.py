@@ -142,14 +142,20 @@ class Files:
             raise Malformed(f"{digest[:80]!r} is no SHA-256 digest of 64 lower-case hex digits", rule="R-58")
         return self.folder / digest
 
+    def here(self, digest: str) -> Path:
+        """Where a file that is here lies; a store that was restored without its files may name others. Raises
+        Malformed, NotFound."""
+        path = self.path(digest)
+        if not path.is_file():
+            raise NotFound(f"document {digest[:12]} is not on this node: ask again later, or ask who named it",
+                           rule="R-58", code="no-document")
+        return path
+
     def page(self, digest: str, offset: int) -> bytes:
         """Its bytes from `offset` on, at most a page. Raises NotFound."""
-        try:
-            with self.path(digest).open("rb") as file:
-                file.seek(offset)
-                return file.read(PAGE_BYTES)
-        except FileNotFoundError:
-            raise NotFound(f"document {digest[:12]} is not here: ask again later, or ask who named it") from None
+        with self.here(digest).open("rb") as file:
+            file.seek(offset)
+            return file.read(PAGE_BYTES)
 
     @property
     def erased(self) -> Path:
