@@ -1,9 +1,9 @@
 """How long an officer waits: from the command that asks for a hold until it is confirmed, between four processes.
 
 Cases come at a steady rate, whether or not the ones before are done (an open loop, so a node that is late does not
-slow down who asks it). Every instant is read from the requesting node's own log. The floor is what
-the same machine needs at rest for the messages that one hold must wait for: each verified, unsealed and
-durably inserted, nothing else.
+slow down who asks it), and a wait counts from when its case was to be asked. Its end is read from the requesting
+node's own log. The floor is what the same machine needs at rest for the messages that one hold must wait for: each
+verified, unsealed and durably inserted, nothing else.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ HOPS_TO_HOLD = 4  # bureau -> bureau -> bank, and the bank's answer back the sam
 HOPS_TO_CONFIRM = 3  # the decision goes down to the bank; what it did comes up the same way
 OFFICERS = {"NCB-ES": ("Ana", "Benito"), "NCB-PT": ("Rui", "Zoe")}
 WAIT_SECONDS = 120
+FLOOR_MESSAGES = 400
 WARMING = 20  # cases that are asked first and not counted: connections, caches
 
 
@@ -61,7 +62,6 @@ class Life:
     """`held`: from the officer's command to the provisional hold, as the requester knows it. `confirmed`: from that
     same command, two officers of the requested bureau having signed their yes meanwhile. `floor_ms`: one message."""
 
-    rate: float
     held: Waits
     confirmed: Waits
     floor_ms: float
@@ -70,11 +70,12 @@ class Life:
 def life(cases: int, rate: float) -> Life:
     """Ask for `cases` holds, `rate` of them a second. Raises Unreachable when a hold does not come."""
     with tempfile.TemporaryDirectory(prefix="arrp-bench-") as folder:
-        floor, _ = measure(f"sqlite:///{Path(folder) / 'floor.db'}", messages=400, threads=1)
+        floor, _ = measure(f"sqlite:///{Path(folder) / 'floor.db'}", messages=FLOOR_MESSAGES,
+                           conversations=FLOOR_MESSAGES // 4, threads=1)
         with _running(Path(folder), cases + WARMING) as bench:
             asked = bench.ask(rate)
             told = bench.told(asked)
-    return Life(rate, _waits(asked, told["HoldPlaced"], HOPS_TO_HOLD),
+    return Life(_waits(asked, told["HoldPlaced"], HOPS_TO_HOLD),
                 _waits(asked, told["HoldConfirmed"], HOPS_TO_HOLD + HOPS_TO_CONFIRM), floor.p50)
 
 
@@ -134,22 +135,24 @@ class _Bench:
         return str(case)
 
     def ask(self, rate: float) -> dict[str, datetime]:
-        """Every case asked, each at its time; request -> instant of the command. Those that warm up are left out."""
-        begin = self.clock.seconds()
-        with ThreadPoolExecutor(8) as pool:
-            waiting = [pool.submit(self._one, number, begin + number / rate) for number in range(len(self.cases))]
-            asked = [one.result() for one in waiting]
-        return dict(asked[WARMING:])
+        """Every case asked and decided, each at its time; request -> that time. Those that warm up are left out."""
+        numbers, begin = range(len(self.cases)), self.clock.now()
+        due = [begin + timedelta(seconds=number / rate) for number in numbers]
+        with ThreadPoolExecutor(len(numbers)) as pool:  # an officer for each: nobody waits for somebody else's case
+            requests = list(pool.map(self._at, due, numbers))
+        return dict(zip(requests[WARMING:], due[WARMING:], strict=True))
 
-    def _one(self, number: int, at: float) -> tuple[str, datetime]:
-        time.sleep(max(0.0, at - self.clock.seconds()))
+    def _at(self, due: datetime, number: int) -> str:
+        time.sleep(max(0.0, (due - self.clock.now()).total_seconds()))
+        return self._one(number)
+
+    def _one(self, number: int) -> str:
         account, desk = account_of(number), Desk(self.root / "NCB-ES")
         body = Asked(ask=Ask.HOLD, institution=institution_of(account), asked=ASKED, claim=ASKED, loss="", stated_by="",
                      source=Source("payment", "0", None, ()), credit=Credit(amount=ASKED), crime="", account=account)
-        began = self.clock.now()
-        request = desk.wish("send", "Ana", body, case=self.cases[number])["requests"][0]
-        self._decide(str(request))
-        return str(request), began
+        request = str(desk.wish("send", "Ana", body, case=self.cases[number])["requests"][0])
+        self._decide(request)
+        return request
 
     def _decide(self, request: str) -> None:
         """Two officers of the requested bureau say yes as soon as they can."""

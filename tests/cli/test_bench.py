@@ -1,0 +1,49 @@
+"""`arrp bench life`: four processes, and waits that leave nothing out."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from datetime import timedelta
+from itertools import pairwise
+from threading import Barrier
+
+import pytest
+
+from arrp.bench import life as bench
+from arrp.node.clock import Clock
+
+MANY = 40
+
+
+class Busy(bench._Bench):
+    """No case is done before the last one was begun."""
+
+    def __init__(self) -> None:
+        self.clock, self.cases = Clock(), [str(number) for number in range(MANY)]
+        self.all_begun = Barrier(MANY)
+
+    def _one(self, number: int) -> str:
+        self.all_begun.wait(timeout=30)
+        return str(number)
+
+
+def test_each_case_is_asked_at_its_time_whatever_the_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer hands than cases the last would be asked late, and its wait counted from then."""
+    monkeypatch.setattr(bench, "WARMING", 10)
+    asked = Busy().ask(1000)
+    assert list(asked) == [str(number) for number in range(10, MANY)]
+    times = list(asked.values())
+    assert {after - before for before, after in pairwise(times)} == {timedelta(milliseconds=1)}
+
+
+def test_holds_are_asked_decided_and_confirmed_between_four_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "WARMING", 0)
+    monkeypatch.setattr(bench, "FLOOR_MESSAGES", 20)
+    with warnings.catch_warnings():  # a client leaves its socket to the collector where nobody listens yet
+        warnings.simplefilter("ignore", ResourceWarning)
+        found = bench.life(2, 10)
+        gc.collect()
+    assert (len(found.held.ms), len(found.confirmed.ms)) == (2, 2)
+    assert (found.held.hops, found.confirmed.hops) == (4, 7)
+    assert 0 < found.floor_ms < found.held.ms[0] < found.confirmed.ms[0]
