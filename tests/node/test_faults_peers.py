@@ -214,6 +214,27 @@ def test_t13_a_name_is_looked_up_once_and_what_was_looked_at_is_connected_to(mon
     assert asked == ["peer.example"] * 2
 
 
+def test_t23_a_name_server_that_does_not_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(calling.socket, "getaddrinfo", lambda *_, **__: answers.wait(PATIENCE) and [])
+    try:
+        with transport(Reach(LOOPBACK, 0.2)) as calls, pytest.raises(Unreachable, match="nobody said in time"):
+            calls.post("http://peer.example/parcels", b"x")
+        assert not answers.is_set()
+    finally:
+        answers.set()
+
+
+def test_t28_what_is_no_answer_is_not_repeated() -> None:
+    def says(of: Line, to: socket.socket) -> None:
+        to.recv(1 << 16)
+        to.sendall(b"Victim Ltd\r\n\r\n")
+
+    with line(says) as bad, transport(OURS) as calls, pytest.raises(Unreachable, match="ProtocolError") as caught:
+        calls.post(f"{bad.url}/parcels", b"x")
+    assert "Victim" not in str(caught.value)
+
+
 def test_t13_nobody_is_led_on_by_a_redirect() -> None:
     def leads_on(of: Line, to: socket.socket) -> None:
         to.recv(1 << 16)

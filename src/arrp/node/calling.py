@@ -2,8 +2,8 @@
 
 A name in the directory is resolved here, each of its addresses is looked at, and the connection goes to the very
 address that was looked at (reliability T13: a name may mean another address the second time). TLS still wants a
-certificate for the name. Every read and write has what is left of one deadline, so that a peer that sends its header
-byte by byte holds a thread no longer than one that is silent (T23, F11).
+certificate for the name. Looking up the name, every read and every write have what is left of one deadline, so that a
+peer that sends its header byte by byte holds a thread no longer than one that is silent (T23, F11).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
@@ -115,7 +116,8 @@ class HttpTransport:
                 return answer.status, self._read(url, answer, most)
         except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError,
                 httpcore2.UnsupportedProtocol) as error:
-            raise Unreachable(f"{url} does not answer: {error}") from error
+            why = type(error).__name__ if isinstance(error, httpcore2.ProtocolError) else error  # it quotes them (T28)
+            raise Unreachable(f"{url} does not answer: {why}") from error
 
     def _left(self) -> float:
         left: float = self._until.end - self._clock.seconds()
@@ -152,10 +154,26 @@ class _Checked(httpcore2.NetworkBackend):
 
     def _addresses(self, host: str, port: int) -> list[str]:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
+            found = _looked_up(host, port).result(_some(self._left()))
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout(f"nobody said in time where {host} is") from error
+        except (OSError, ValueError) as error:
             raise httpcore2.ConnectError(str(error)) from error
         return [address for address in dict.fromkeys(str(one[4][0]) for one in found) if self._reach.allows(address)]
+
+
+def _looked_up(host: str, port: int) -> Future[list[Any]]:
+    """The system has no time limit for it: a thread of its own waits, and is left behind if nobody waits for it."""
+    found = Future[list[Any]]()
+
+    def look() -> None:
+        try:
+            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            found.set_exception(error)
+
+    threading.Thread(target=look, name="look up", daemon=True).start()
+    return found
 
 
 class _Bounded(httpcore2.NetworkStream):
