@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from arrp.core.law import Jurisdiction
+from arrp.core.term import Term
+from arrp.law.reading import jurisdiction
 from tests.cli.running import arrp, ok
 
 NAMES = {"country", "power", "act_at", "until", "until_local", "unit", "reason", "source", "confidence"}
@@ -71,6 +76,30 @@ def test_a_law_is_shown_with_its_sources() -> None:
 
 
 def test_every_file_is_checked() -> None:
+    """Each can be read, and each of its times be counted."""
     rows = json.loads(ok("law", "check", "--json"))
     assert [row["fault"] for row in rows if row["fault"]] == []
+    assert all(row["powers"] for row in rows)
     assert len(rows) >= 45
+
+
+def _lasting(law: Jurisdiction, text: str) -> Jurisdiction:
+    power = law.powers[0]
+    return replace(law, powers=(replace(power, figures={**power.figures, "longest": Term.parse(text)}),))
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    (lambda law: replace(law, calendar="ZZ"), "nobody keeps a calendar of 'ZZ'"),
+    (lambda law: replace(law, zone="Mars/Base"), "no time zone 'Mars/Base'"),
+    (lambda law: _lasting(law, "99999 months"), "knows nothing about"),
+    (lambda law: _lasting(law, "9999 calendar days"), ""),
+    (lambda law: _lasting(law, "120 months"), ""),
+])
+def test_a_file_whose_times_cannot_be_counted_is_named(
+    wrong: Callable[[Jurisdiction], Jurisdiction], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long they are."""
+    monkeypatch.setattr("arrp.cli.law.codes", lambda: ("CH",))
+    monkeypatch.setattr("arrp.cli.law.jurisdiction", lambda code: wrong(jurisdiction(code)))
+    result = arrp("law", "check")
+    assert (result.exit_code, said in result.stderr) == (2 if said else 0, True)
