@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from arrp.connectors.books import Order
 from arrp.connectors.simulated import Account
@@ -19,6 +22,7 @@ from arrp.core.report import Party, Report
 from arrp.core.request import Ask, Asked, Credit, Source
 from arrp.node import worker
 from arrp.node.hearing import AT_ONCE
+from arrp.node.store.tables import cases
 from arrp.node.store.work import Turns
 from arrp.node.worker import Worker
 from tests.node import world as worlds
@@ -127,3 +131,33 @@ def test_t02_whoever_was_served_longest_ago_is_next() -> None:
     assert turns.take([*many, ("GB", "gb0")], 1) == ["gb0"]
     assert turns.take([*many, ("PT", "pt2")], 2) == ["es0", "pt2"]
     assert turns.take(many, 3) == ["es0", "es1", "es2"]
+
+
+class Held(Executor):
+    """Takes work and does none of it yet."""
+
+    def __init__(self) -> None:
+        self.taken: list[Callable[[], object]] = []
+
+    def submit(self, act: Callable[..., Any], /, *items: Any, **_: Any) -> Future[Any]:
+        self.taken.append(lambda: act(*items))
+        return Future()
+
+
+def test_t02_a_midnight_of_deadlines_leaves_threads_to_the_rest(world: World) -> None:
+    rows = [{"id": f"c{number}", "key": f"k{number}", "version": 0, "state": "open", "title": "", "opened_at": START,
+             "due_at": START} for number in range(3 * worker.BATCH)]
+    with world.service("VASP-LT").node.store.writing() as connection:
+        connection.execute(insert(cases), rows)
+    flooded(world, range(1))
+    held, lasting = Held(), worker_of(world, "VASP-LT")
+    lasting.executor = held
+    lasting.once()
+    first = len(held.taken)
+    assert worker.BATCH < first < worker.BATCH + 8, "as many deadlines as may run, and what the core is asked"
+    lasting.once()
+    assert len(held.taken) == first
+    for act in held.taken[:first]:
+        act()
+    lasting.once()
+    assert len(held.taken) > first + worker.BATCH // 2

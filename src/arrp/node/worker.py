@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -125,6 +125,9 @@ class Worker:
         before = now - COMPARE_EVERY
         with self.node.store.reading() as connection:
             waits = waiting(connection, now, before)
+        ticks = self._room(TICKS, BATCH)
+        if ticks <= BATCH // 2:  # enough of them run: nothing else waits behind all that ends at one midnight
+            waits = replace(waits, ticks=False)
         if not waits:
             return Due()
         lost = self.service.recovering
@@ -136,7 +139,7 @@ class Worker:
             if lost.due:  # nothing that is known here may be true: first every peer is asked once
                 return Due(copies=copies)
             return Due(
-                cases.claim_due(connection, now, LEASE, BATCH) if waits.ticks else (),
+                cases.claim_due(connection, now, LEASE, ticks) if waits.ticks else (),
                 work.claim_effects(connection, now, LEASE, core) if waits.effects else (),
                 work.claim_joins(connection, now, LEASE, core) if waits.joins and not lost.is_on else (),
                 talk.claim(connection, now, LEASE, BATCH, lanes) if waits.sends else (),
