@@ -1,4 +1,4 @@
-"""`arrp law`: what the law of a place says, with where it stands, and when a term of it ends. No node is needed."""
+"""`arrp law`: what the law of a place says, with where it stands, and when a period of it ends. No node is needed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, Desk, Home, Looking
+from arrp.cli.serving import show_serving
 from arrp.cli.speaking import say, show, show_json, show_table
 from arrp.core.account import country_of, parse_account
 from arrp.core.deadline import deadline
@@ -126,35 +127,6 @@ def powers(asked: Serving) -> None:
         show_serving(found)
 
 
-def show_serving(law: dict[str, Any]) -> None:
-    """What `serving` found, for people: those that may serve first, what speaks for each, and what it needs."""
-    show(f"{law['name']} ({law['code']}), read on {law['checked_on']}. Advice, no legal advice; they pick the power.")
-    show(law["notes"])
-    for power in law["powers"]:
-        show("")
-        show(f"{power['power']}: {power['title']} ({power['article']})")
-        show(f"may serve: {_FITS[power['fits']]}")
-        rows = [(why["figure"], why["fits"], why["said"], why) for why in power["why"]]
-        rows += [(name, "", _said(told), told) for name, told in _needed(power).items()]
-        show_table(("about", "fits", "says", "sure", "source"), [
-            (name.replace("_", " "), fits, said, cited["confidence"], cited["source"])
-            for name, fits, said, cited in rows])
-        for name, end in power["ends"].items():
-            show(f"{name.replace('_', ' ')}, done now: {end['until'] or 'no end'} ({end['reason']})")
-
-
-_FITS = {"yes": "yes, by what the file says", "unknown": "perhaps: not all of it is known",
-         "no": "not by what the file says"}
-
-
-def _needed(power: dict[str, Any]) -> dict[str, Any]:
-    return {**{name: power[name] for name in ("holder", "trigger", "through")}, **power["needs"], **power["ends"]}
-
-
-def _said(told: dict[str, Any]) -> str:
-    return figure_words(tuple(told["says"]) if isinstance(told["says"], list) else told["says"])
-
-
 # --- changes -----------------------------------------------------------------------------------------------
 
 
@@ -178,7 +150,7 @@ def changes(home: Home = ELSEWHERE, officer: Looking = "", as_json: AsJson = Fal
 
 @command
 def check(as_json: AsJson = False) -> None:
-    """Every law file: read, its sources, its terms computed once, and what nobody has looked at for a year."""
+    """Every law file: read, its sources, its periods computed once, and what nobody has looked at for a year."""
     today = Clock().now().date()
     rows = [_checked(code, today) for code in codes()]
     if as_json:
@@ -208,10 +180,10 @@ def _checked(code: str, today: date) -> dict[str, Any]:
 
 
 def _compute_once(law: Jurisdiction, today: date) -> None:
-    """That zone and calendar are known, and that each power names terms that can be counted."""
+    """That zone and calendar are known, and that each power names periods that can be counted."""
     noon = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
-    terms = [(power, term) for power in law.powers for name in power.figures
-             if (term := power.term(name)) is not None and term.count]
-    known = reaching((term for _, term in terms), noon, law)
-    for power, term in terms:
-        deadline(term, noon, known, power.counting)
+    periods = [(power, period) for power in law.powers for name in power.figures
+               if (period := power.period(name)) is not None and period.count]
+    known = reaching((period for _, period in periods), noon, law)
+    for power, period in periods:
+        deadline(period, noon, known, power.counting)

@@ -11,8 +11,8 @@ import typer
 from arrp.cli.asking import AsJson, command
 from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, Looking, OfficerId, RequestId, wished
 from arrp.cli.document import document
-from arrp.cli.law import show_serving
 from arrp.cli.passphrase import PassphraseFile
+from arrp.cli.serving import show_serving
 from arrp.cli.speaking import noted, show, show_json, show_table
 from arrp.core.account import parse_account
 from arrp.core.errors import NotFound

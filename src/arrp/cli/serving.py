@@ -1,0 +1,36 @@
+"""Which powers of a country may serve a request, for people: what `arrp law powers` and `arrp request powers` show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arrp.cli.speaking import show, show_table
+
+
+def show_serving(law: dict[str, Any]) -> None:
+    """What `serving` found, for people: those that may serve first, what speaks for each, and what it needs."""
+    show(f"{law['name']} ({law['code']}), read on {law['checked_on']}. Advice, no legal advice; they pick the power.")
+    show(law["notes"])
+    for power in law["powers"]:
+        show("")
+        show(f"{power['power']}: {power['title']} ({power['article']})")
+        show(f"may serve: {_FITS[power['fits']]}")
+        rows = [(why["figure"], why["fits"], why["said"], why) for why in power["why"]]
+        rows += [(name, "", _said(told), told) for name, told in _needed(power).items()]
+        show_table(("about", "fits", "says", "sure", "source"), [
+            (name.replace("_", " "), fits, said, cited["confidence"], cited["source"])
+            for name, fits, said, cited in rows])
+        for name, end in power["ends"].items():
+            show(f"{name.replace('_', ' ')}, done now: {end['until'] or 'no end'} ({end['reason']})")
+
+
+_FITS = {"yes": "yes, by what the file says", "unknown": "perhaps: not all of it is known",
+         "no": "not by what the file says"}
+
+
+def _needed(power: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: power[name] for name in ("holder", "trigger", "through")}, **power["needs"], **power["ends"]}
+
+
+def _said(told: dict[str, Any]) -> str:
+    return ", ".join(told["says"]) if isinstance(told["says"], list) else str(told["says"])
