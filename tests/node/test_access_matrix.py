@@ -24,8 +24,8 @@ from arrp.connectors.tasks import Line, Result
 from arrp.core.events import HandedOver, Release, Restricted
 from arrp.core.facts import Corrected
 from arrp.core.mandate import Mandate
+from arrp.core.period import Period
 from arrp.core.policy import Officer
-from arrp.core.term import Term
 from arrp.law.calendars import OwnDays, around
 from arrp.node.api import desk_app
 from arrp.node.callers import SCOPES, Keys, owner
@@ -48,7 +48,7 @@ GERMAN = (DE, "payto://iban/DE02120300000000202051", "payto://iban/DE75512108001
 LEDGERS = ("001", "002", "003")
 Door = Callable[..., Response]  # method, path, and what httpx2 calls what is said
 BEFORE = START - timedelta(minutes=30)
-LAW = replace(worlds.LAW, longest=Term(3, "working days"), calendar=around("PT", "Europe/Lisbon", START))
+LAW = replace(worlds.LAW, longest=Period(3, "working days"), calendar=around("PT", "Europe/Lisbon", START))
 LATE = OwnDays({START.date() + timedelta(days=1): "announced late"})
 
 
@@ -215,6 +215,8 @@ ROWS: dict[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/v1/subject"): (Row("read", get("/v1/subject?account={thing.account}"), about="list", roles=True),),
     ("GET", "/v1/requests/{request}/notice"): (
         Row("read", get("/v1/requests/{thing.request}/notice"), at="BANK-PT"),),
+    ("GET", "/v1/requests/{request}/formalisation"): (
+        Row("read", get("/v1/requests/{thing.request}/formalisation"), at="BANK-PT"),),
     ("GET", "/v1/papers"): (Row("read", get("/v1/papers"), about="list", mark=lambda thing: thing.reference),),
     ("GET", "/v1/papers/{name}"): (
         Row("read", get("/v1/papers/{thing.request}")), Row("read", get("/v1/papers/{thing.reference}")),

@@ -87,6 +87,7 @@ COMMANDS = {
     "hold list": "arrp.cli.hold:list_holds",
     "hold release": "arrp.cli.hold:release",
     "hold extend": "arrp.cli.hold:extend",
+    "hold formalise": "arrp.cli.hold:formalise",
     "hold secure": "arrp.cli.hold:secure",
     "object notice": "arrp.cli.access:notice",
     "object tell": "arrp.cli.objection:tell",

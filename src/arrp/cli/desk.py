@@ -87,9 +87,9 @@ class Desk:
     def upload(self, path: str, data: bytes, **query: str) -> Any:
         return self._answer("POST", path, params=query, content=data)
 
-    def download(self, path: str) -> bytes:
+    def download(self, path: str, **query: str) -> bytes:
         """What the node gives out as it is. Raises Said."""
-        return self._checked(self._asked("GET", path)).content
+        return self._checked(self._asked("GET", path, params=query)).content
 
     def _checked(self, answer: httpx2.Response) -> httpx2.Response:
         """Raises Said for a refusal."""

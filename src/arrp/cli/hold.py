@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 from arrp.cli.asking import AsJson, command, instant
-from arrp.cli.desk import ELSEWHERE, Desk, Home, KeyFile, OfficerId, RequestId, wished
+from arrp.cli.desk import ELSEWHERE, Desk, Home, KeyFile, Looking, OfficerId, RequestId, wished
 from arrp.cli.document import DocumentFile, document
 from arrp.cli.passphrase import PassphraseFile
-from arrp.cli.speaking import show_json, show_table
+from arrp.cli.speaking import say, show_json, show_table
 from arrp.core.deadline import Basis
 from arrp.core.events import Extend, Release, Secure
+from arrp.core.law import Form
 from arrp.core.money import typed_amount
+from arrp.node.files import write_new
 
 
 @command
@@ -71,6 +73,27 @@ def extend(asked: Extending) -> None:
     said = Extend(_basis(asked.home, asked.power, asked.article, asked.reference), instant(asked.until),
                   document(asked, asked.request, asked.document, "extension"))
     wished(asked, "extend", said, request=asked.request)
+
+
+@dataclass(frozen=True, slots=True)
+class Formalising:
+    request: RequestId
+    form: Annotated[Form | None, typer.Option("--as", help="By which way; that of the law there, if not said.")] = None
+    out: Annotated[Path | None, typer.Option(help="A new file for it.")] = None
+    officer: Looking = ""
+    home: Home = ELSEWHERE
+
+
+@command
+def formalise(asked: Formalising) -> None:
+    """A draft of what must follow a hold before it lapses, as Markdown: facts, payments, hold, law, evidence."""
+    chosen = {"as": asked.form.value} if asked.form is not None else {}
+    found = Desk(asked.home, asked.officer).download(f"/requests/{asked.request}/formalisation", **chosen)
+    if asked.out is None:
+        typer.echo(found.decode(), nl=False)
+        return
+    write_new(asked.out, found, mode=0o600)
+    say(f"the draft is in {asked.out}: fill in what is left open, have it checked, and send it; nobody else does")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
-from arrp.core.term import Term
+from arrp.core.period import Period
 
 UNKNOWN = "unknown"
 NONE = "none"
+
+
+class Form(StrEnum):
+    """By which way a hold becomes lasting: what follows it before it lapses."""
+
+    MLA = "mla"
+    EIO = "eio"
+    FIU = "fiu"
+    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +49,12 @@ class Cited:
 @dataclass(frozen=True, slots=True)
 class LegalPower:
     """One power: who may hold what, when, how long, and what follows. `figures` are its other rows as the law file
-    names them (docs/law.md lists them): a Term, a text, or texts; `unknown` and `none` are answers too."""
+    names them (docs/law.md lists them): a Period, a text, or texts; `unknown` and `none` are answers too."""
 
     id: str
     title: str
     article: str
-    figures: Mapping[str, Term | str | tuple[str, ...]]
+    figures: Mapping[str, Period | str | tuple[str, ...]]
     cited: Cited
     exceptions: Mapping[str, Cited]
     counting: tuple[str, ...] = ()  # what is counted otherwise than elsewhere: core/deadline.py
@@ -57,10 +67,10 @@ class LegalPower:
         found = self.figures[figure]
         return tuple(one for one in found if one != UNKNOWN) if isinstance(found, tuple) else ()
 
-    def term(self, figure: str) -> Term | None:
+    def period(self, figure: str) -> Period | None:
         """A length of time; None where it is unknown or there is none."""
         found = self.figures[figure]
-        return found if isinstance(found, Term) else None
+        return found if isinstance(found, Period) else None
 
 
 @dataclass(frozen=True, slots=True)

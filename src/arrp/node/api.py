@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 import arrp
 from arrp.connectors import Connector
 from arrp.core.errors import Forbidden, Malformed
+from arrp.core.law import Form
 from arrp.core.messages import DOCUMENT_BYTES_MAX
 from arrp.core.money import typed_amount
 from arrp.core.request import Ask
@@ -29,6 +30,7 @@ from arrp.node.advising import Sketch, powers_for
 from arrp.node.callers import Caller, Identify, Keys
 from arrp.node.desk import BODIES, ID_MAX, Desk, Signature
 from arrp.node.documents import Documents
+from arrp.node.formalising import formalised
 from arrp.node.http import answer_problems, body_of
 from arrp.node.need_to_know import Known
 from arrp.node.papers import Papers
@@ -210,6 +212,11 @@ class _Door:
         def notice(request: Id, who: Caller = read) -> Response:
             return PlainTextResponse(access.holder_notice(who, request))
 
+        def formalisation(request: Id, form: Annotated[Form | None, Query(alias="as")] = None, who: Caller = read
+                          ) -> Response:
+            return PlainTextResponse(formalised(access.service, who, request, form))
+
+        self.get("/requests/{request}/formalisation", formalisation, "A draft of what must follow a hold, to be edited")
         self.get("/subject", subject, "Everything about one account, and who looked")
         self.get("/looks", looks, "Who looked at a case")
         self.get("/cases/{case}/letter", letter, "The letter to the victim")

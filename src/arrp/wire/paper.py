@@ -71,24 +71,24 @@ def _title(act: Act) -> str:
 
 def _heading(act: Act, cover: Cover, reference: str) -> Part:
     rows = [
-        Row("From", _who(cover.sender)), Row("To", _who(cover.to)),
+        Row("From", who_words(cover.sender)), Row("To", who_words(cover.to)),
         Row("Our reference", f"{reference}   (quote it in every answer)"),
-        Row("Written", _instant(cover.written_at)),
+        Row("Written", instant_words(cover.written_at)),
     ]
     if act.not_after is not None:
-        rows.append(Row("Valid until", f"{_instant(act.not_after)}; do not act on it later, ask us"))
+        rows.append(Row("Valid until", f"{instant_words(act.not_after)}; do not act on it later, ask us"))
     if cover.about:
         rows.append(Row("About our request", cover.about))
     rows.append(Row("Handling", f"{act.handling}; use as evidence: ask us first"))
     return Part("This letter", tuple(rows))
 
 
-def _who(who: Participant) -> str:
+def who_words(who: Participant) -> str:
     spoken = f"\nLanguages: {', '.join(who.languages)}" if who.languages else ""
     return f"{who.name}, {who.country}\n{who.kind}, {who.id} in the directory{spoken}"
 
 
-def _instant(at: datetime) -> str:
+def instant_words(at: datetime) -> str:
     return f"{at:%d %B %Y, %H:%M} UTC"
 
 
@@ -97,18 +97,18 @@ def _instant(at: datetime) -> str:
 
 def _asked(body: Asked) -> Iterator[Part]:
     yield Part("What we ask", (
-        Row("Account", _account(body.account)), Row("Kept by", body.institution),
+        Row("Account", account_words(body.account)), Row("Kept by", body.institution),
         Row("Amount, at most", str(body.asked)), *_claim(body),
-        Row("Please", _PLEASE[body.ask]), *_basis("On the basis of", body.basis),
-        *([Row("Until", _instant(body.until))] if body.until else []),
+        Row("Please", _PLEASE[body.ask]), *basis_rows("On the basis of", body.basis),
+        *([Row("Until", instant_words(body.until))] if body.until else []),
     ))
     credit = body.credit
     yield Part("The payment that came to this account", tuple(row for row in (
         Row("Amount", str(credit.amount)), Row("References", "\n".join(credit.references) or "not known"),
         Row("UETR", credit.uetr) if credit.uetr else None,
         Row("To the name of", credit.name or "not known"),
-        Row("Booked after", _instant(credit.booked_from) if credit.booked_from else "not known"),
-        Row("Booked before", _instant(credit.booked_to)) if credit.booked_to else None,
+        Row("Booked after", instant_words(credit.booked_from) if credit.booked_from else "not known"),
+        Row("Booked before", instant_words(credit.booked_to)) if credit.booked_to else None,
     ) if row is not None), said=(
         "Compare name, account, amount and time. Where they do not match, hold nothing and answer "
         "NO_MATCHING_CREDIT with what differs.",))
@@ -116,7 +116,7 @@ def _asked(body: Asked) -> Iterator[Part]:
     yield Part("Why", (
         Row("Crime", f"{body.crime}: {crime}"), Row("Facts", body.facts or "none stated"),
         Row("Loss", f"{body.loss}, stated by {body.stated_by}"),
-        Row("Where it comes from", _source(body)), *_documents(body.documents),
+        Row("Where it comes from", source_words(body)), *document_rows(body.documents),
     ))
 
 
@@ -134,27 +134,27 @@ def _claim(body: Asked) -> list[Row]:
     return kept if body.claim == body.asked else [Row("Counts for", f"{body.claim} of the loss"), *kept]
 
 
-def _source(body: Asked) -> str:
+def source_words(body: Asked) -> str:
     if body.source.kind == "payment":
         return f"payment {body.source.ref} of the loss, in the victim's country"
     return f"a transfer out of another account, {body.hops} transfers after the loss"
 
 
-def _account(account: str) -> str:
+def account_words(account: str) -> str:
     scheme, _, number = account.removeprefix("payto://").partition("/")
     if scheme == "iban":
         return f"IBAN {' '.join(number[place:place + 4] for place in range(0, len(number), 4))}\n{account}"
     return account
 
 
-def _basis(label: str, basis: Basis | None) -> list[Row]:
+def basis_rows(label: str, basis: Basis | None) -> list[Row]:
     if basis is None:
         return []
     reference = f", file {basis.reference}" if basis.reference else ""
     return [Row(label, f"{basis.article} ({basis.country}), {basis.authority}{reference}")]
 
 
-def _documents(documents: tuple[Document, ...]) -> list[Row]:
+def document_rows(documents: tuple[Document, ...]) -> list[Row]:
     return [Row("Document", f"{d.kind}, {d.media_type}, {d.language}\nSHA-256 {d.digest}") for d in documents]
 
 
@@ -164,8 +164,8 @@ def _one(title: str, *rows: Row | None) -> tuple[Part]:
 
 def _decided(body: Any) -> tuple[Part]:
     rows = [Row("Decision", "accepted" if body.accepted else f"refused: {body.reason}")]
-    rows += _basis("On the basis of", body.basis)
-    rows += [Row("Hold until", _instant(body.until))] if body.until else []
+    rows += basis_rows("On the basis of", body.basis)
+    rows += [Row("Hold until", instant_words(body.until))] if body.until else []
     return _one("What we tell you", *rows, Row("In words", body.text) if body.text else None)
 
 
@@ -178,18 +178,19 @@ _BODIES: dict[str, Callable[[Any], Any]] = {
     "Release": lambda body: _one("What we tell you", Row("Hold from now on", f"at most {body.to}; let the rest go"),
                                  Row("Why", body.reason)),
     "Decide": _decided,
-    "Extend": lambda body: _one("What we ask", Row("Hold it until", _instant(body.until)),
-                                *_basis("On the basis of", body.basis), *_documents((body.document,))),
-    "Secure": lambda body: _one("What we tell you", *_basis("An order holds it now", body.basis),
-                                *_documents((body.order,)), Row("Reviewed on", _instant(body.review_at))),
-    "NamePayee": lambda body: _one("What we tell you", Row("Account", _account(body.account)), Row("Name", body.name),
-                                   Row("Ground", body.ground), *_documents((body.document,) if body.document else ())),
+    "Extend": lambda body: _one("What we ask", Row("Hold it until", instant_words(body.until)),
+                                *basis_rows("On the basis of", body.basis), *document_rows((body.document,))),
+    "Secure": lambda body: _one("What we tell you", *basis_rows("An order holds it now", body.basis),
+                                *document_rows((body.order,)), Row("Reviewed on", instant_words(body.review_at))),
+    "NamePayee": lambda body: _one("What we tell you", Row("Account", account_words(body.account)),
+                                   Row("Name", body.name), Row("Ground", body.ground),
+                                   *document_rows((body.document,) if body.document else ())),
     "Return": lambda body: _one("What we ask", Row("Send back, all in all", str(body.amount)),
-                                Row("Ground", body.ground), *_documents((body.document,) if body.document else ())),
+                                Row("Ground", body.ground), *document_rows((body.document,) if body.document else ())),
     "Object": lambda body: _one("What we tell you", Row("Ground", body.ground), Row("In words", body.text)),
     "DecideObjection": lambda body: _one("What we tell you", Row("The objection is", body.state),
                                          Row("Goes free", str(body.free)) if body.free else None),
-    "MoreGiven": lambda body: _one("What we tell you", Row("In words", body.text), *_documents(body.documents)),
+    "MoreGiven": lambda body: _one("What we tell you", Row("In words", body.text), *document_rows(body.documents)),
     "MoneyReturned": lambda body: _one("What we tell you", Row("Credited to the payee", str(body.amount)),
                                        Row("Reference", body.reference or "none")),
     "Corrected": lambda body: _one("What we tell you", Row("We were wrong about", f"the {body.what}"), Row(
@@ -212,16 +213,16 @@ def _stated(act: Act, cover: Cover) -> tuple[Part]:
 def _signed(cover: Cover) -> Part:
     """R-22: the persons behind it, by name and key."""
     if cover.approvals:
-        return Part("Approved by", tuple(_approval(cover.sender, one) for one in cover.approvals))
+        return Part("Approved by", tuple(approval_row(cover.sender, one) for one in cover.approvals))
     if cover.mandate is not None:
-        until = f"up to {cover.mandate.total} in all, valid until {_instant(cover.mandate.valid_until)}"
-        signers = tuple(_approval(cover.sender, one) for one in cover.mandate_approvals)
+        until = f"up to {cover.mandate.total} in all, valid until {instant_words(cover.mandate.valid_until)}"
+        signers = tuple(approval_row(cover.sender, one) for one in cover.mandate_approvals)
         return Part("Sent under a mandate", (Row("Mandate", until), *signers),
                     ("Two officers signed in advance what may be asked without a further signature.",))
     return Part("Approved by", said=("This kind of letter needs no officer's signature.",))
 
 
-def _approval(sender: Participant, approval: Approval) -> Row:
+def approval_row(sender: Participant, approval: Approval) -> Row:
     officer = sender.officer(approval.officer) if sender.has_officer(approval.officer) else None
     name = f"{officer.name} ({', '.join(officer.roles)})" if officer else "no longer in the directory"
     return Row(approval.officer, f"{name}\nkey {approval.key}, {approval.algorithm}")

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from textwrap import wrap
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WIDTH = 78
 LABEL = 24
@@ -52,6 +55,22 @@ def text(sheet: Sheet) -> str:
     return "\n".join([*lines, "", foot, ""])
 
 
+def draft(sheet: Sheet) -> str:
+    """The sheet as Markdown to be edited: nothing is wrapped, so that a digest stays whole; no control character."""
+    lines = [f"# {printable(sheet.title)}", "", f"Reference {sheet.reference}, case {sheet.case}"]
+    for part in sheet.parts:
+        lines += ["", f"## {printable(part.title)}"]
+        lines += [line for said in part.said for line in ("", printable(said))]
+        lines += ["", *(line for row in part.rows for line in _item(row))] if part.rows else []
+    return "\n".join([*lines, ""])
+
+
+def _item(row: Row) -> Iterator[str]:
+    first, *rest = [printable(said) for said in row.value.split("\n")]
+    yield f"- {printable(row.label)}: {first}"
+    yield from (f"  {said}" for said in rest)
+
+
 def _part(part: Part) -> Iterator[str]:
     yield ""
     yield part.title.upper()
@@ -76,6 +95,18 @@ def printable(said: str) -> str:
     """One line, without control characters: names and facts come from strangers. Marks that turn the direction
     of writing, by which a text can be made to show another one, are taken out too."""
     return "".join(" " if sign in "\t\n" else sign for sign in said if not _steers(sign))
+
+
+def cleaned(value: T) -> T:
+    """The same value with every text in it as `printable` has it: nothing that a stranger wrote adds a line."""
+    found: object = value
+    if isinstance(value, str) and type(value) is str:
+        found = printable(value)
+    elif isinstance(value, tuple):
+        found = tuple(map(cleaned, value))
+    elif is_dataclass(value) and not isinstance(value, type):
+        found = replace(value, **{field.name: cleaned(getattr(value, field.name)) for field in fields(value)})
+    return found  # type: ignore[return-value]
 
 
 def _steers(sign: str) -> bool:

@@ -28,7 +28,7 @@ from sqlalchemy.exc import IntegrityError
 
 from arrp.core.errors import Conflict
 from arrp.core.events import ATTACHED, KINDS
-from arrp.core.messages import Approval, Outcome, Receipt
+from arrp.core.messages import Approval, Head, Outcome, Receipt
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store.engine import for_update
@@ -217,6 +217,22 @@ def _act(row: Any) -> KeptAct | None:
         return None
     said = loads(_Approvals, row.approvals).approvals
     return KeptAct(row.act_hash, row.act, row.by, row.kind, row.case_id, row.bytes or b"", row.salt or b"", said)
+
+
+_COUNTS = ("applied", "superseded")
+_HEARD = select(acts, inbox.c.received_at).join(acts, acts.c.act_hash == inbox.c.act_hash).where(
+    of(inbox.c.peer, inbox.c.request), inbox.c.outcome.in_(_COUNTS)).order_by(inbox.c.number)
+_SPOKEN = select(acts, outbox.c.head).join(acts, acts.c.act_hash == outbox.c.act_hash).where(
+    of(outbox.c.peer, outbox.c.request), outbox.c.state.not_in(("refused", "dead"))).order_by(outbox.c.number)
+
+
+def said_in(connection: Connection, peer: str, request: str) -> list[tuple[datetime, KeptAct]]:
+    """The acts of a conversation that count, of both sides, with when each came or left, in that order. What was
+    refused, or never left, is not among them."""
+    about = {"of_peer": peer, "of_request": request}
+    found = [(row.received_at, _act(row)) for row in connection.execute(_HEARD, about)]
+    found += [(loads(Head, row.head).sent_at, _act(row)) for row in connection.execute(_SPOKEN, about)]
+    return sorted(((at, kept) for at, kept in found if kept is not None), key=lambda one: one[0])
 
 
 def erase_acts(connection: Connection, case_id: str) -> None:
