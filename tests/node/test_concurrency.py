@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 
 from sqlalchemy import text
@@ -113,6 +114,20 @@ def test_f26_two_workers_do_everything_once(world: World) -> None:
     assert world.core("BANK-PT").balance("pt-1").held == amount("62000.00 EUR").minor
     assert world.core("VASP-LT").balance("lt-1").held == amount("38000.00 EUR").minor
     live(world, LIFE[4:])
+
+
+def test_i6_five_workers_fire_a_deadline_once(world: World) -> None:
+    """Whoever of them comes first: the hold lapses once, and the core is asked once to let go."""
+    live(world, LIFE[:6])
+    with ExitStack() as stack:
+        first = world.members["VASP-LT"].worker
+        workers = [first, *(_second_worker(world, "VASP-LT", stack) for _ in range(4))]
+        world.clock.at += timedelta(hours=49)
+        for _ in range(8):
+            at_once([worker.once for worker in workers if worker is not None], threads=5)
+    assert Counter(event.kind for event in world.log("VASP-LT"))["HoldLapsed"] == 1
+    assert count(world, "VASP-LT", "SELECT count(*) FROM intents WHERE verb = 'release'") == 1
+    assert world.core("VASP-LT").balance("lt-1").held == 0
 
 
 def _second_worker(world: World, id: str, stack: ExitStack) -> Worker:
