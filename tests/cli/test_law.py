@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from arrp.core.law import Jurisdiction
-from arrp.core.term import Term
+from arrp.core.period import Period
 from arrp.law.reading import jurisdiction
 from tests.cli.running import arrp, ok
 
@@ -85,7 +85,7 @@ def test_every_file_is_checked() -> None:
 
 def _lasting(law: Jurisdiction, text: str) -> Jurisdiction:
     power = law.powers[0]
-    return replace(law, powers=(replace(power, figures={**power.figures, "longest": Term.parse(text)}),))
+    return replace(law, powers=(replace(power, figures={**power.figures, "longest": Period.parse(text)}),))
 
 
 @pytest.mark.parametrize(("wrong", "said"), [

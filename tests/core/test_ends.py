@@ -16,8 +16,8 @@ from arrp.core.deadline import Basis, Power
 from arrp.core.errors import Malformed
 from arrp.core.events import Decide, Extend, Intent, Secure, Verb, Withdraw
 from arrp.core.hold import Hold
+from arrp.core.period import Period
 from arrp.core.request import Ask, Asked, Document
-from arrp.core.term import Term
 from arrp.law.calendars import around
 from tests.core.driven import Driven, MoodyCore
 from tests.core.test_machines import NCB_FR
@@ -25,7 +25,7 @@ from tests.stories.plain import ES, LAW, LT, NCB_DE, NCB_ES, START, VASP_LT, amo
 
 THURSDAY = datetime(2026, 3, 5, 23, 59, tzinfo=UTC)  # in Lisbon too
 END_OF_FRIDAY, END_OF_MONDAY = datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC)
-WORKING_DAY = replace(LAW, longest=Term(1, "working days"), chain=Term(20, "working days"),
+WORKING_DAY = replace(LAW, longest=Period(1, "working days"), chain=Period(20, "working days"),
                       calendar=around("PT", "Europe/Lisbon", START))
 ORDER = Document("ab" * 32, "order", "application/pdf", 1000)
 BASIS = Basis("pt-1", "PT", "art. 1", "Court")
@@ -170,5 +170,5 @@ def test_r46_r47_a_block_in_common_lasts_as_long_as_the_longest_hold_in_it() -> 
 def test_r40_a_power_that_counts_days_has_a_calendar() -> None:
     for name in ("provisional", "longest", "chain"):
         with pytest.raises(Malformed, match="5 working days"):
-            replace(LAW, **{name: Term(5, "working days")})
-        replace(WORKING_DAY, **{name: Term(5, "working days")})
+            replace(LAW, **{name: Period(5, "working days")})
+        replace(WORKING_DAY, **{name: Period(5, "working days")})

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from arrp.core.calendar import DAY, Calendar
 from arrp.core.deadline import deadline
 from arrp.core.errors import Malformed, NotFound, Refused
-from arrp.core.term import Term
+from arrp.core.period import Period
 from arrp.law.calendars import OwnDays, around, calendar, zone
 
 FIRST, LAST = datetime(1996, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
@@ -30,16 +30,16 @@ PLACES = (("Europe/Lisbon", "PT"), ("Asia/Dhaka", "BD"), ("Africa/Cairo", "EG"),
           ("Asia/Dubai", "AE"), ("Asia/Kolkata", "IN"), ("Australia/Lord_Howe", "AU"), ("Asia/Tehran", "IR"))
 
 
-def ends(term: str, at: str, zone_name: str, code: str = "", own: OwnDays | None = None) -> str:
+def ends(period: str, at: str, zone_name: str, code: str = "", own: OwnDays | None = None) -> str:
     """The end as the wall clock there shows it. `at` with an offset, or local."""
     typed = datetime.fromisoformat(at)
     guess = typed if typed.utcoffset() is not None else typed.replace(tzinfo=UTC)
     known = around(code, zone_name, guess, own=own)
     act = typed if typed.utcoffset() is not None else known.zone.instant(typed)
-    return deadline(Term.parse(term), act.astimezone(UTC), known).until_local.isoformat()
+    return deadline(Period.parse(period), act.astimezone(UTC), known).until_local.isoformat()
 
 
-@pytest.mark.parametrize(("place", "at", "term", "end"), [
+@pytest.mark.parametrize(("place", "at", "period", "end"), [
     ("Europe/Paris FR", "2026-03-28T12:00", "24 hours", "2026-03-29T13:00:00+02:00"),
     ("Europe/Paris FR", "2026-10-24T12:00", "24 hours", "2026-10-25T11:00:00+01:00"),
     ("Europe/Paris FR", "2026-03-28T12:00", "72 hours", "2026-03-31T13:00:00+02:00"),
@@ -61,25 +61,25 @@ def ends(term: str, at: str, zone_name: str, code: str = "", own: OwnDays | None
     ("Europe/Lisbon PT", "2028-01-31T12:00", "1 month", "2028-03-01T00:00:00+00:00"),
     ("Europe/Lisbon PT", "2026-08-31T12:00", "6 months", "2027-03-01T00:00:00+00:00"),
 ])  # fmt: skip
-def test_r40_an_end_is_where_the_law_puts_it(place: str, at: str, term: str, end: str) -> None:
+def test_r40_an_end_is_where_the_law_puts_it(place: str, at: str, period: str, end: str) -> None:
     zone_name, code = place.split()
-    assert ends(term, at, zone_name, code) == end
+    assert ends(period, at, zone_name, code) == end
 
 
 def test_r40_a_law_may_count_otherwise() -> None:
     """jours ouvrables: Saturdays count, Sundays and holidays do not; POCA 2002: the day of the notice is the first."""
     friday = datetime(2026, 11, 20, 12, tzinfo=UTC)
     paris, london = around("FR", "Europe/Paris", friday), around("GB", "Europe/London", friday)
-    ten = deadline(Term.parse("10 working days"), friday, paris, ["saturdays count"])
+    ten = deadline(Period.parse("10 working days"), friday, paris, ["saturdays count"])
     assert ten.until_local.isoformat() == "2026-12-03T00:00:00+01:00"
-    month = deadline(Term.parse("31 calendar days"), friday, london, ["first day counts"])
+    month = deadline(Period.parse("31 calendar days"), friday, london, ["first day counts"])
     assert month.until_local.isoformat() == "2026-12-21T00:00:00+00:00"
     assert "is the first" in month.reason
     march = datetime(2027, 3, 1, 12, tzinfo=UTC)
-    assert deadline(Term.parse("1 month"), march, around("GB", "Europe/London", march), ["first day counts"]
+    assert deadline(Period.parse("1 month"), march, around("GB", "Europe/London", march), ["first day counts"]
                     ).until_local.isoformat() == "2027-04-01T00:00:00+01:00"
     easter = datetime(2026, 4, 30, 12, tzinfo=UTC)
-    assert deadline(Term.parse("1 working day"), easter, paris, ["saturdays count"]).until_local.day == 3
+    assert deadline(Period.parse("1 working day"), easter, paris, ["saturdays count"]).until_local.day == 3
 
 
 def test_r40_a_day_announced_late_is_an_operators_word() -> None:
@@ -103,11 +103,11 @@ def test_r40_a_time_that_came_twice_is_one_when_its_offset_is_said(at: str) -> N
 def test_r40_nothing_is_computed_beyond_what_is_known() -> None:
     known = around("PT", "Europe/Lisbon", datetime(2026, 1, 1, tzinfo=UTC), years=1)
     with pytest.raises(Refused, match="beyond"):
-        deadline(Term.parse("600 working days"), datetime(2026, 1, 1, tzinfo=UTC), known)
+        deadline(Period.parse("600 working days"), datetime(2026, 1, 1, tzinfo=UTC), known)
     with pytest.raises(Refused, match="without a time zone"):
-        deadline(Term.parse("1 hour"), datetime(2026, 1, 1), known)  # noqa: DTZ001  that is what is refused
+        deadline(Period.parse("1 hour"), datetime(2026, 1, 1), known)  # noqa: DTZ001  that is what is refused
     with pytest.raises(Refused, match="until an order"):
-        deadline(Term.parse("until order"), datetime(2026, 1, 1, tzinfo=UTC), known)
+        deadline(Period.parse("until order"), datetime(2026, 1, 1, tzinfo=UTC), known)
     for wrong in ("Europe/Atlantis", "../etc/passwd", ""):
         with pytest.raises(NotFound):
             zone(wrong, FIRST, LAST)
@@ -120,7 +120,7 @@ def test_r40_nothing_is_computed_beyond_what_is_known() -> None:
                                   "99999999 hours"])
 def test_what_is_no_term_is_refused(text: str) -> None:
     with pytest.raises(Malformed):
-        Term.parse(text)
+        Period.parse(text)
 
 
 # --- every zone against the enumeration --------------------------------------------------------------------
@@ -162,14 +162,14 @@ def test_r40_the_end_of_a_day_is_where_looking_at_the_clock_finds_it() -> None:
     assert len(tried) > 800
 
 
-def last_by_walking(name: str, code: str, act: date, term: Term) -> date:
+def last_by_walking(name: str, code: str, act: date, period: Period) -> date:
     """Walks from day to day as the wall clock shows them, asking the package itself who works."""
     known = holidays.country_holidays(code)
     seen = sorted({shown(name, datetime.combine(act, time(), UTC) + timedelta(hours=6 * n)) for n in range(4 * 200)})
     days = [day for day in seen if day > act]
-    if term.unit == "working days":
+    if period.unit == "working days":
         days = [day for day in days if known.is_working_day(day)]
-    return days[term.count - 1]
+    return days[period.count - 1]
 
 
 @example(("Pacific/Apia", "WS"), datetime(2011, 11, 24, 0, 0, 0, 1), 26, "working days")  # noqa: DTZ001
@@ -179,12 +179,12 @@ def test_r40_days_are_counted_as_somebody_walking_through_them_would(
     place: tuple[str, str], at: datetime, count: int, unit: str
 ) -> None:
     name, code = place
-    act, term = at.replace(tzinfo=UTC), Term(count, unit)
-    found = deadline(term, act, around(code, name, act)).until
+    act, period = at.replace(tzinfo=UTC), Period(count, unit)
+    found = deadline(period, act, around(code, name, act)).until
     if unit == "hours":
         assert found.timestamp() == act.timestamp() + 3600 * count
     else:
-        assert found == end_by_looking(name, last_by_walking(name, code, shown(name, act), term))
+        assert found == end_by_looking(name, last_by_walking(name, code, shown(name, act), period))
 
 
 def test_r40_a_calendar_reaches_as_far_as_it_says() -> None:

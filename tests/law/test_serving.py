@@ -84,10 +84,10 @@ def test_r40_each_end_is_that_of_the_clock_and_what_has_none_says_why(code: str)
     """The same end as `arrp law until` computes alone, whatever other powers the file has."""
     for id, row in rows(code).items():
         for figure, end in row["ends"].items():
-            term = next(power for power in jurisdiction(code).powers if power.id == id).term(figure)
+            period = next(power for power in jurisdiction(code).powers if power.id == id).period(figure)
             assert end["reason"], (id, figure)
             if end["until"] is None:
-                assert term is None or not term.count, (id, figure)
+                assert period is None or not period.count, (id, figure)
             else:
                 alone = until_of_power(code, id, AT.isoformat(), figure)
                 assert [end[name] for name in ("until", "until_local", "source", "confidence")] == [

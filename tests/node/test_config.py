@@ -16,8 +16,8 @@ from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError, Malformed, NotFound, Refused
 from arrp.core.mandate import Mandate
 from arrp.core.money import Amount
+from arrp.core.period import Period
 from arrp.core.policy import Policy, Rules
-from arrp.core.term import Term
 from arrp.node.config import load_config, load_rules, parse_listen, rules_digest
 from arrp.node.directory import Directory
 from arrp.node.standing import Standing, draft_standing, load_standing, read_standing
@@ -147,7 +147,7 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
     )
     assert (rules.keep_unfounded, rules.keep_closed) == (timedelta(days=7), timedelta(days=70))
     assert rules.own_power() == Power(
-        "pt-1", "PT", "art. 1", ("institution",), Term(24, "hours"), Term(72, "hours"), Term(720, "hours"),
+        "pt-1", "PT", "art. 1", ("institution",), Period(24, "hours"), Period(72, "hours"), Period(720, "hours"),
         reach="value", protected_minor=70000, protected_asset="EUR", notice_hours=1, objection_hours=2,
         objection_silence="release", return_notice_hours=3, review_days=4, onward="we_do",
         source="https://law.example/1", checked_on="2026-11-22",
@@ -215,8 +215,8 @@ def test_what_a_new_node_gets_as_comments_are_the_defaults(tmp_path: Path) -> No
     typed, adopted = powers.split("# A power of the law files")
     told = "".join(line.removeprefix("# ") + "\n" for line in typed.splitlines()[2:])
     assert rules_of(tmp_path, told).powers["pt-1"] == Power(
-        "pt-1", "PT", "Law 00/0000, article 0", ("institution",), Term(24, "hours"), Term(72, "hours"),
-        Term(720, "hours"), source="https://…", checked_on="2026-11-22",
+        "pt-1", "PT", "Law 00/0000, article 0", ("institution",), Period(24, "hours"), Period(72, "hours"),
+        Period(720, "hours"), source="https://…", checked_on="2026-11-22",
     )  # fmt: skip
     told = "".join(f"{line}\n" for line in re.findall(r"(?m)^# (\[\[\w+\]\]|\w+ = .*)$", adopted))
     found = rules_of(tmp_path, told).powers["se-disposition-ban"]

@@ -15,8 +15,8 @@ from arrp.core.deadline import Power
 from arrp.core.errors import Refused
 from arrp.core.events import Decide, Extend, Told
 from arrp.core.hold import Hold
+from arrp.core.period import Period
 from arrp.core.request import Document
-from arrp.core.term import Term
 from arrp.law.calendars import OwnDays, around
 from arrp.node.callers import owner
 from arrp.node.desk import Desk
@@ -25,7 +25,7 @@ from tests.node import world as worlds
 from tests.node.world import BASIS, LT, START, World, bank_scene, payment
 
 WORKING = around("LT", "Europe/Vilnius", START)
-FIVE_DAYS = replace(worlds.LAW, longest=Term(5, "working days"), chain=Term(20, "working days"), calendar=WORKING)
+FIVE_DAYS = replace(worlds.LAW, longest=Period(5, "working days"), chain=Period(20, "working days"), calendar=WORKING)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_r40_a_day_announced_late_moves_nothing_in_silence(
     [reason] = [event.body for event in world.log("VASP-LT") if event.kind == "EndComputed"]
     assert (reason.until, reason.power) == (before.until, law.id)
     assert "5 working days in LT" in reason.reason
-    assert reason.zone.startswith("tzdata ")
+    assert reason.zone_version.startswith("tzdata ")
     desk = Desk(world.service("VASP-LT"))
     assert desk.law_changes(owner("", "Lina")) == []
     late = around("LT", "Europe/Vilnius", START, own=OwnDays({START.date() + timedelta(days=1): "announced late"}))
@@ -121,14 +121,14 @@ FRIDAY_NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)  # five working days of that 
 
 @pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
 @pytest.mark.parametrize(("stated", "extended", "now", "computed_now"), [
-    (FRIDAY_NOON, None, {"longest": Term(2, "working days")}, "2026-03-04T22:00:00+00:00"),
-    (FRIDAY_NOON, None, {"longest": Term(4, "working days")}, None),
-    (FRIDAY_NOON, None, {"longest": Term(6, "working days")}, None),
-    (FRIDAY_NOON, FRIDAY_NOON + timedelta(days=10), {"longest": Term(2, "working days")}, None),
-    (FRIDAY_NOON, FRIDAY_NOON + timedelta(days=10), {"chain": Term(6, "working days")}, "2026-03-10T22:00:00+00:00"),
+    (FRIDAY_NOON, None, {"longest": Period(2, "working days")}, "2026-03-04T22:00:00+00:00"),
+    (FRIDAY_NOON, None, {"longest": Period(4, "working days")}, None),
+    (FRIDAY_NOON, None, {"longest": Period(6, "working days")}, None),
+    (FRIDAY_NOON, FRIDAY_NOON + timedelta(days=10), {"longest": Period(2, "working days")}, None),
+    (FRIDAY_NOON, FRIDAY_NOON + timedelta(days=10), {"chain": Period(6, "working days")}, "2026-03-10T22:00:00+00:00"),
 ])
 def test_r40_what_lasts_beyond_the_law_of_today_is_listed(
-    law: Power, stated: datetime, extended: datetime | None, now: dict[str, Term], computed_now: str | None,
+    law: Power, stated: datetime, extended: datetime | None, now: dict[str, Period], computed_now: str | None,
     world: World, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also where the decision had stated an end before the legal one, or an extension one after it."""

@@ -28,11 +28,11 @@ from arrp.core.events import Decide, Event
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Approval
 from arrp.core.money import Amount
+from arrp.core.period import Period
 from arrp.core.policy import Officer, Participant, Policy, Rules
 from arrp.core.report import Party, Payment, Report
 from arrp.core.request import Ask, Asked, Credit, Request, Source
 from arrp.core.step import Command
-from arrp.core.term import Term
 from arrp.node.clock import Clock
 from arrp.node.delivery import Delivery
 from arrp.node.directory import directory_of
@@ -53,8 +53,8 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 FOUNDED = START - timedelta(days=30)
 PT, LT, ES = ("payto://iban/PT50000201231234567890154", "payto://iban/LT121000011101001000",
               "payto://iban/ES9121000418450200051332")
-LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), Term(24, "hours"), Term(72, "hours"),
-            Term(720, "hours"))
+LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), Period(24, "hours"), Period(72, "hours"),
+            Period(720, "hours"))
 BIG = 10**12
 ROLES = ("duty officer", "redress officer", "data-protection officer")
 OPEN = Policy(("@authority",), (), "EUR", BIG, BIG, BIG, BIG, True, "pt-1", call_back_first=False)

@@ -39,13 +39,13 @@ from arrp.core.ledger import Ledger, Transfer
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Approval
 from arrp.core.money import Amount
+from arrp.core.period import Period
 from arrp.core.policy import Officer, Participant, Policy, Rules, Tally
 from arrp.core.protocol import next_due, step
 from arrp.core.report import Party, Payment, Report
 from arrp.core.request import Ask, Asked, Credit, Request, Source
 from arrp.core.sentences import sentence
 from arrp.core.step import Approve, Command, CoreAnswer, Heard, Joined, Receipted, Tick
-from arrp.core.term import Term
 from arrp.trace.follow import follow
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -53,8 +53,8 @@ PT = "payto://iban/PT50000201231234567890154"
 LT = "payto://iban/LT121000011101001000"
 ES = "payto://iban/ES9121000418450200051332"
 DE = "payto://iban/DE89370400440532013000"
-LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), Term(24, "hours"), Term(72, "hours"),
-            Term(720, "hours"))
+LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), Period(24, "hours"), Period(72, "hours"),
+            Period(720, "hours"))
 
 
 def amount(text: str) -> Amount:

@@ -13,7 +13,7 @@ from datetime import MAXYEAR, date, datetime, timedelta, timezone
 
 from arrp.core.calendar import DAY, Calendar
 from arrp.core.errors import Malformed, Refused
-from arrp.core.term import UNTIL_ORDER, Term
+from arrp.core.period import UNTIL_ORDER, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Power:
     country: str
     article: str
     holders: tuple[str, ...]
-    provisional: Term | None
-    longest: Term
-    chain: Term
+    provisional: Period | None
+    longest: Period
+    chain: Period
     calendar: Calendar | None = None
     counting: tuple[str, ...] = ()
     silence: str = "free"  # free | stays
@@ -53,18 +53,18 @@ class Power:
 
     def __post_init__(self) -> None:
         """Raises Malformed for days without the calendar that says which they are."""
-        days = [term for term in (self.provisional, self.longest, self.chain) if term and term.unit != "hours"]
+        days = [period for period in (self.provisional, self.longest, self.chain) if period and period.unit != "hours"]
         if days and self.calendar is None:
             raise Malformed(f"power {self.id} lasts {days[0]}: without a calendar a power counts in hours", rule="R-40")
 
-    def end(self, term: Term, at: datetime) -> datetime:
+    def end(self, period: Period, at: datetime) -> datetime:
         """When a time of this power ends that began at `at`. Raises Refused beyond what its calendar knows."""
-        found = self.deadline(term, at)
-        return hours_after(at, term.count) if found is None else found.until
+        found = self.deadline(period, at)
+        return hours_after(at, period.count) if found is None else found.until
 
-    def deadline(self, term: Term, at: datetime) -> Deadline | None:
+    def deadline(self, period: Period, at: datetime) -> Deadline | None:
         """The same with its reason; None for a typed power, whose times are hours. Raises Refused."""
-        return None if self.calendar is None else deadline(term, at, self.calendar, self.counting)
+        return None if self.calendar is None else deadline(period, at, self.calendar, self.counting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,48 +98,48 @@ class Deadline:
     until: datetime
     until_local: datetime  # with its offset there
     reason: str
-    calendar: str
-    zone: str
+    calendar_version: str
+    zone_version: str
 
 
 # How a law counts where it counts otherwise than most.
 FIRST_DAY, SATURDAYS = "first day counts", "saturdays count"
 
 
-def deadline(term: Term, at: datetime, calendar: Calendar, counting: Collection[str] = ()) -> Deadline:
-    """When a term that began with an act at `at` ends, in the place of that calendar. `counting`: FIRST_DAY where the
+def deadline(period: Period, at: datetime, calendar: Calendar, counting: Collection[str] = ()) -> Deadline:
+    """When a period that began with an act at `at` ends, in the place of that calendar. `counting`: FIRST_DAY where the
     day of the act is the first (POCA 2002 s. 335), SATURDAYS where they are working days (jours ouvrables).
     Raises Refused for an instant without a zone, for `until order`, and beyond what calendar and zone know."""
     zone = calendar.zone
     if at.utcoffset() is None:
         raise Refused("an instant without a time zone has no deadline: say which zone", rule="R-40")
-    if term.unit == UNTIL_ORDER:
+    if period.unit == UNTIL_ORDER:
         raise Refused("what lasts until an order has no end to compute: it is reviewed on its date", rule="R-40")
-    if term.unit == "hours":
-        until = hours_after(at, term.count)
-        reason = f"{term} after the act, counted in UTC"
+    if period.unit == "hours":
+        until = hours_after(at, period.count)
+        reason = f"{period} after the act, counted in UTC"
     else:
         act = zone.local(at).date()
-        last, skipped = _last_day(term, act, calendar, counting)
+        last, skipped = _last_day(period, act, calendar, counting)
         until = zone.end_of(last)
         first = "is the first" if FIRST_DAY in counting else "is not counted"
-        reason = f"{term} in {calendar.id}; {_named(act)}, the day of the act, {first}{_left_out(skipped)}"
+        reason = f"{period} in {calendar.id}; {_named(act)}, the day of the act, {first}{_left_out(skipped)}"
         reason += f"; {_named(last)} is the last, to its end in {zone.name}"
     local = (until + zone.offset_at(until)).replace(tzinfo=timezone(zone.offset_at(until)))
     return Deadline(until, local, reason, calendar.version, zone.version)
 
 
-def _last_day(term: Term, act: date, calendar: Calendar, counting: Collection[str]
+def _last_day(period: Period, act: date, calendar: Calendar, counting: Collection[str]
               ) -> tuple[date, list[tuple[date, str]]]:
     """The last local day, and the days on the way that did not count."""
     earlier = DAY if FIRST_DAY in counting else timedelta(0)
-    if term.unit == "months":
-        return _months_after(term.count, act, calendar) - earlier, []
-    day, left, skipped = act - earlier, term.count, list[tuple[date, str]]()
+    if period.unit == "months":
+        return _months_after(period.count, act, calendar) - earlier, []
+    day, left, skipped = act - earlier, period.count, list[tuple[date, str]]()
     saturdays = SATURDAYS in counting
     while left:
         day += DAY
-        counts = calendar.is_working(day, saturdays) if term.unit == "working days" else calendar.zone.has(day)
+        counts = calendar.is_working(day, saturdays) if period.unit == "working days" else calendar.zone.has(day)
         left -= counts
         if not counts:
             skipped.append((day, calendar.off.get(day, "there was no such day")))

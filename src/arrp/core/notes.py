@@ -160,8 +160,8 @@ class EndComputed:
     began_at: datetime
     until: datetime
     reason: str
-    calendar: str  # versions of the days and the zone it was computed with
-    zone: str
+    calendar_version: str  # of the days and the zone it was computed with
+    zone_version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,14 +66,14 @@ def undecided_until(step: Step, request: Request, power: Power, began: datetime)
     """R-42: how long what began then may be held undecided. Time is summed per credit, over all requests: no endless
     hold by new ids. Hours are summed; days run on from the first such hold, as no two spans of days are as long as
     one."""
-    term = power.provisional
-    if term is None:
+    period = power.provisional
+    if period is None:
         return began
     held = list(_undecided_before(step, request))
-    if term.unit == "hours":
+    if period.unit == "hours":
         used = sum(((hold.ended_at or step.now) - at for hold, at in held), timedelta(0))
-        return power.end(term, began) - used
-    return power.end(term, min([began, *(at for _, at in held)]))
+        return power.end(period, began) - used
+    return power.end(period, min([began, *(at for _, at in held)]))
 
 
 def _undecided_before(step: Step, request: Request) -> Iterator[tuple[Hold, datetime]]:
@@ -113,7 +113,8 @@ def note_end(step: Step, hold: Hold, power: Power, began: datetime) -> datetime:
     if found is None:
         return power.end(power.longest, began)
     why = f"{power.article}: {found.reason}"
-    step.note("EndComputed", EndComputed(hold.id, power.id, began, found.until, why, found.calendar, found.zone),
+    versions = (found.calendar_version, found.zone_version)
+    step.note("EndComputed", EndComputed(hold.id, power.id, began, found.until, why, *versions),
               hold.request)
     return found.until
 

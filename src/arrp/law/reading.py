@@ -15,9 +15,9 @@ from arrp.core.deadline import FIRST_DAY, SATURDAYS
 from arrp.core.errors import Malformed, NotFound
 from arrp.core.law import NONE, UNKNOWN, Cited, Disclosure, Jurisdiction, LegalPower, Source
 from arrp.core.money import Amount
-from arrp.core.term import Term
+from arrp.core.period import Period
 
-Figure = Term | str | tuple[str, ...]
+Figure = Period | str | tuple[str, ...]
 KINDS = ("primary", "official", "secondary", "memory")
 CONFIDENCE = ("high", "medium", "low")
 TOLD = ("country", "institution", "account", "time and amount", "holder")
@@ -63,8 +63,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _term(value: Any) -> Figure:
-    return value if value in (UNKNOWN, NONE) else Term.parse(_text(value))
+def _period(value: Any) -> Figure:
+    return value if value in (UNKNOWN, NONE) else Period.parse(_text(value))
 
 
 def _amount(value: Any) -> Figure:
@@ -107,24 +107,24 @@ FIGURES: Mapping[str, Callable[[Any], Figure]] = {
     "reach": _one("amount", "value", "account"),
     "foreign": _one("yes", "no"),
     "foreign_through": _some("fiu", "police", "prosecutor", "court", "central authority", "institution", "directly"),
-    "provisional_max": _term,
-    "longest": _term,
+    "provisional_max": _period,
+    "longest": _period,
     "counts_from": _one("act", "receipt", "notice", "first hold"),
-    "extension": _term,
+    "extension": _period,
     "extended_by": _text,
-    "longest_chain": _term,
+    "longest_chain": _period,
     "next": _text,
     "follow_up": _some("order", "mla", "eio", "fiu decision", "none"),
     "at_lapse": _one("free", "stays"),
     "silence": _one("free", "stays"),
     "notice": _one("required", "forbidden", "free"),
-    "notice_within": _term,
+    "notice_within": _period,
     "objection_to": _text,
-    "objection_within": _term,
+    "objection_within": _period,
     "lowest_amount": _amount,
     "protected": _amount,
     "return_route": _some("consent", "small amount", "public notice", "court", "administrative"),
-    "return_period": _term,
+    "return_period": _period,
     "documents": _some(),
     "liability": _text,
     "indemnity": _one("required", "not required"),

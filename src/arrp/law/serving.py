@@ -16,8 +16,8 @@ from arrp.core.deadline import deadline
 from arrp.core.errors import Malformed, Refused
 from arrp.core.law import NONE, UNKNOWN, Jurisdiction, LegalPower
 from arrp.core.money import Amount, typed_amount
+from arrp.core.period import UNTIL_ORDER
 from arrp.core.request import Ask
-from arrp.core.term import UNTIL_ORDER
 from arrp.law.reading import jurisdiction
 from arrp.law.telling import cited_figure, figure_words, reaching, utc
 
@@ -59,8 +59,8 @@ def serving(code: str, asked: Wanted) -> dict[str, Any]:
     them with power, title, article, holder, trigger, fits (yes | unknown | no), why, through, needs, ends. Raises
     NotFound."""
     law = jurisdiction(code)
-    terms = [term for power in law.powers for name in TIMES if (term := power.term(name)) is not None]
-    known = reaching(terms, asked.at, law)
+    periods = [period for power in law.powers for name in TIMES if (period := power.period(name)) is not None]
+    known = reaching(periods, asked.at, law)
     rows = [_row(law, power, asked, known) for power in law.powers]
     return {"code": law.code, "name": law.name, "checked_on": law.checked_on.isoformat(), "notes": law.notes,
             "asked": {"ask": asked.ask.value, "on": asked.on, "from": asked.country, "at": utc(asked.at),
@@ -143,11 +143,11 @@ def _amount(power: LegalPower, asked: Wanted) -> Why:
 def _end(law: Jurisdiction, power: LegalPower, name: str, asked: Wanted, known: Calendar) -> dict[str, Any]:
     """The figure, and its end if the act were done then; until null where there is none to compute, with why."""
     none = {"until": None, "until_local": None}
-    told, term = cited_figure(law, power, name), power.term(name)
-    if term is None or term.unit == UNTIL_ORDER:
+    told, period = cited_figure(law, power, name), power.period(name)
+    if period is None or period.unit == UNTIL_ORDER:
         return {**told, **none, "reason": _no_end(power, name)}
     try:
-        found = deadline(term, asked.at, known, power.counting)
+        found = deadline(period, asked.at, known, power.counting)
     except Refused as why:
         return {**told, **none, "reason": str(why)}
     return {**told, "until": utc(found.until), "until_local": found.until_local.isoformat(),

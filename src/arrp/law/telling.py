@@ -11,7 +11,7 @@ from arrp.core.calendar import Calendar, typed_instant
 from arrp.core.deadline import Deadline, deadline
 from arrp.core.errors import Malformed, NotFound, Refused
 from arrp.core.law import UNKNOWN, Cited, Jurisdiction, LegalPower
-from arrp.core.term import Term
+from arrp.core.period import Period
 from arrp.law.calendars import around
 from arrp.law.reading import Figure, codes, jurisdiction
 
@@ -72,67 +72,68 @@ def power_of(law: Jurisdiction, id: str) -> LegalPower:
 
 def until_of_power(code: str, id: str, at: str, figure: str = "longest") -> dict[str, Any]:
     """When a time of a power ends that began with an act at `at`, and why then: country, power, act_at, until,
-    until_local, unit, reason, source, confidence, calendar, zone. Raises NotFound; Malformed for what is no instant or
-    figure; Refused where the file does not know, or there is no end (R-40)."""
+    until_local, unit, reason, source, confidence, calendar_version, zone_version. Raises NotFound; Malformed for what
+    is no instant or figure; Refused where the file does not know, or there is no end (R-40)."""
     law = jurisdiction(code)
     power = power_of(law, id)
-    term = _term(power, figure)
-    act, found = _computed(term, at, law.zone, law.calendar, power.counting)
+    period = _period(power, figure)
+    act, found = _computed(period, at, law.zone, law.calendar, power.counting)
     cited = cited_figure(law, power, figure)
-    return {**_end(act, found, term), "country": law.code, "power": power.id,
+    return {**_end(act, found, period), "country": law.code, "power": power.id,
             "reason": f"{law.code} {power.article}: {found.reason}", "source": cited["source"],
             "confidence": cited["confidence"]}
 
 
 def until_of_rule(rule: str, at: str, zone: str, calendar: str) -> dict[str, Any]:
     """The clock alone: the same answer for `24 hours` or `3 working days` in a zone and a calendar."""
-    term = Term.parse(rule)
-    if term.unit == "working days" and not calendar:
+    period = Period.parse(rule)
+    if period.unit == "working days" and not calendar:
         raise Malformed("working days of which country? say --calendar CC")
-    act, found = _computed(term, at, zone, calendar)
-    return {**_end(act, found, term), "country": calendar}
+    act, found = _computed(period, at, zone, calendar)
+    return {**_end(act, found, period), "country": calendar}
 
 
-def reaching(terms: Iterable[Term], at: datetime, law: Jurisdiction) -> Calendar:
-    """Its calendar, as far ahead as the longest of these terms can reach."""
-    return _calendar(max(terms, key=_days, default=Term(0, "hours")), at, law.zone, law.calendar)
+def reaching(periods: Iterable[Period], at: datetime, law: Jurisdiction) -> Calendar:
+    """Its calendar, as far ahead as the longest of these periods can reach."""
+    return _calendar(max(periods, key=_days, default=Period(0, "hours")), at, law.zone, law.calendar)
 
 
-def _end(act: datetime, found: Deadline, term: Term) -> dict[str, Any]:
+def _end(act: datetime, found: Deadline, period: Period) -> dict[str, Any]:
     return {"country": "", "power": "", "act_at": utc(act), "until": utc(found.until),
-            "until_local": found.until_local.isoformat(), "unit": term.unit, "reason": found.reason, "source": "",
-            "confidence": "", "calendar": found.calendar, "zone": found.zone}
+            "until_local": found.until_local.isoformat(), "unit": period.unit, "reason": found.reason, "source": "",
+            "confidence": "", "calendar_version": found.calendar_version, "zone_version": found.zone_version}
 
 
 def utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _term(power: LegalPower, figure: str) -> Term:
+def _period(power: LegalPower, figure: str) -> Period:
     """Raises Refused where the law file does not know, or there is none: nothing is computed from a guess."""
     if figure not in power.figures:
         raise Malformed(f"{figure[:40]!r} is no figure of a power; there are {', '.join(power.figures)}")
     said = power.figures[figure]
-    if isinstance(said, Term):
+    if isinstance(said, Period):
         return said
     why = "nobody could say it" if said == UNKNOWN else f"it says {figure_words(said)!r}"
     raise Refused(f"{figure} of {power.id} has no end to compute: {why}. An officer types basis and until", rule="R-40")
 
 
-def _computed(term: Term, at: str, zone: str, code: str, counting: tuple[str, ...] = ()) -> tuple[datetime, Deadline]:
+def _computed(period: Period, at: str, zone: str, code: str, counting: tuple[str, ...] = ()
+              ) -> tuple[datetime, Deadline]:
     """The act as an instant, and the end. A local time is read in that zone, and refused where it is none."""
     typed = typed_instant(at)
     guess = typed if typed.utcoffset() is not None else typed.replace(tzinfo=UTC)
-    known = _calendar(term, guess, zone, code)
+    known = _calendar(period, guess, zone, code)
     act = typed if typed.utcoffset() is not None else known.zone.instant(typed)
-    return act, deadline(term, act.astimezone(UTC), known, counting)
+    return act, deadline(period, act.astimezone(UTC), known, counting)
 
 
-def _calendar(term: Term, at: datetime, zone: str, code: str) -> Calendar:
-    """As far ahead as the term can reach, and a year."""
-    return around(code, zone, at, years=int(_days(term) / 365) + 1)
+def _calendar(period: Period, at: datetime, zone: str, code: str) -> Calendar:
+    """As far ahead as the period can reach, and a year."""
+    return around(code, zone, at, years=int(_days(period) / 365) + 1)
 
 
-def _days(term: Term) -> float:
+def _days(period: Period) -> float:
     """At most so many, working days among holidays too."""
-    return {"hours": 1 / 24, "working days": 3.0, "months": 31.0}.get(term.unit, 1.0) * term.count
+    return {"hours": 1 / 24, "working days": 3.0, "months": 31.0}.get(period.unit, 1.0) * period.count

@@ -84,8 +84,8 @@ from arrp.core.crime import Crime
 from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError, Malformed
 from arrp.core.money import Amount, decimals
+from arrp.core.period import Period
 from arrp.core.policy import Participant, Policy, Rules
-from arrp.core.term import Term
 from arrp.node.calling import EXCHANGE_SECONDS, PUBLIC, Network, Reach
 from arrp.node.directory import Directory
 from arrp.node.files import read_file
@@ -180,7 +180,7 @@ def _canonical(value: object) -> str:
         return value.isoformat()
     if isinstance(value, Calendar):
         return value.digest
-    if isinstance(value, Term):
+    if isinstance(value, Period):
         return str(value)
     raise TypeError(f"{value!r} has no place in a digest of rules")
 
@@ -415,8 +415,8 @@ def _power(number: int, tree: Any) -> Power:
         raise Malformed(f"{where}: provisional_hours_max is more than hold_hours_max")
     protected = _minor(f"{where}: protected", found.pop("protected"), found["protected_asset"])
     provisional, longest, chain = (found.pop(f"{name}_hours_max") for name in ("provisional", "hold", "chain"))
-    return Power(**found, protected_minor=protected, provisional=Term(provisional, "hours") if provisional else None,
-                 longest=Term(longest, "hours"), chain=Term(chain, "hours"))
+    return Power(**found, protected_minor=protected, provisional=Period(provisional, "hours") if provisional else None,
+                 longest=Period(longest, "hours"), chain=Period(chain, "hours"))
 
 
 def _adopted(tree: dict[str, Any], me: Participant) -> Iterator[Power]:

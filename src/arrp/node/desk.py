@@ -183,7 +183,8 @@ class Desk:
                 if ends is None or ends < hold.until or hold.until == computed.until < ends:
                     found.append({"case": case.id, "request": id, "hold": hold.id, "power": computed.power,
                                   "until": hold.until.isoformat(), "computed_now": ends and ends.isoformat(),
-                                  "reason": computed.reason, "calendar": computed.calendar, "zone": computed.zone})
+                                  "reason": computed.reason, "calendar_version": computed.calendar_version,
+                                  "zone_version": computed.zone_version})
         return found
 
     def log(self, caller: Caller, after: int) -> list[dict[str, Any]]:

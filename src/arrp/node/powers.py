@@ -25,8 +25,8 @@ from arrp.core.deadline import Power
 from arrp.core.errors import Malformed, NotFound, Refused
 from arrp.core.law import UNKNOWN, Jurisdiction, LegalPower
 from arrp.core.money import Amount
+from arrp.core.period import UNTIL_ORDER, Period
 from arrp.core.policy import Participant
-from arrp.core.term import UNTIL_ORDER, Term
 from arrp.law.calendars import OwnDays, calendar, zone
 from arrp.law.reading import jurisdiction
 
@@ -98,28 +98,28 @@ def _check_fits(law: Jurisdiction, power: LegalPower, adopted: Adopted) -> None:
                       rule="R-40")
 
 
-def _provisional(power: LegalPower) -> Term | None:
+def _provisional(power: LegalPower) -> Period | None:
     """How long it may be held before anybody decided. Only where the file is sure of all that an automatic act rests
     on: that booked money can be held, for a request from abroad, from the act on. Else an officer decides first."""
     sure = all(power.cited_for(name).confidence != "low" for name in ("provisional_max", "longest"))
     fits = (bool(_BOOKED & set(power.texts("reaches"))), power.figures["foreign"] == "yes",
             power.figures["counts_from"] == "act")
-    found = power.term("provisional_max")
+    found = power.period("provisional_max")
     return found if found is not None and found.unit != UNTIL_ORDER and sure and all(fits) else None
 
 
-def _longest(law: Jurisdiction, power: LegalPower) -> Term:
+def _longest(law: Jurisdiction, power: LegalPower) -> Period:
     """Raises Refused: without an end there is no clock, and what is unknown allows no automatic act (R-40)."""
-    found = power.term("longest")
+    found = power.period("longest")
     if found is None or found.unit == UNTIL_ORDER:
         raise Refused(f"law/{law.code}.toml: {power.id} lasts {power.figures['longest']}: a node cannot live by that. "
                       "Type a [[power]] with an end that your legal officer answers for", rule="R-40")
     return found
 
 
-def _chain(power: LegalPower, longest: Term) -> Term:
+def _chain(power: LegalPower, longest: Period) -> Period:
     """With all extensions; where nobody knows, one decision and no more."""
-    found = power.term("longest_chain")
+    found = power.period("longest_chain")
     return longest if found is None or found.unit == UNTIL_ORDER else found
 
 

@@ -14,14 +14,14 @@ _TEXT = re.compile(r"([1-9][0-9]{0,4}) (hour|calendar day|working day|month)s?")
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class Period:
     """A length of time in a law's own unit. `until order` (count 0) has no end of its own: it is reviewed."""
 
     count: int
     unit: str
 
     @classmethod
-    def parse(cls, text: str) -> Term:
+    def parse(cls, text: str) -> Period:
         """Raises Malformed for what is no such text."""
         if text == UNTIL_ORDER:
             return cls(0, UNTIL_ORDER)
