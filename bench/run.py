@@ -8,12 +8,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from arrp.bench.deadlines import Fired, measure_deadlines
 from arrp.bench.life import Waits, life
 from arrp.bench.node import Figures, measure
 from tests.postgres import running
 
 MESSAGES = 2000
 HOLDS, A_SECOND = 200, 10
+PENDING, DUE = 1_000_000, 10_000
 
 
 def told(store: str, floor: Figures, node: Figures) -> None:
@@ -27,12 +29,21 @@ def waited(what: str, waits: Waits, floor_ms: float) -> None:
           f"{waits.hops} messages on the way, floor {floor_ms:.1f} ms each: p50 = {floors:.0f} floors")
 
 
+def fired(store: str, found: Fired) -> None:
+    print(f"{store:<10} floor {found.floor:6.1f} s    node {found.node:6.1f} s    ratio {found.ratio:.2f}")
+
+
 def main() -> None:
     print(f"accepted messages, 8 at once, {MESSAGES} of them; floor = verify + unseal + one durable insert")
     with tempfile.TemporaryDirectory(prefix="arrp-bench-") as folder:
         told("sqlite", *measure(f"sqlite:///{Path(folder) / 'bench.db'}", messages=MESSAGES))
     with running(fsync=True) as server:
         told("postgresql", *measure(server.create("bench"), messages=MESSAGES))
+    print(f"{DUE} deadlines come due at once, {PENDING} others wait; floor = find, move, one durable transaction each")
+    with tempfile.TemporaryDirectory(prefix="arrp-bench-") as folder:
+        fired("sqlite", measure_deadlines(f"sqlite:///{Path(folder) / 'bench.db'}", pending=PENDING, due=DUE))
+    with running(fsync=True) as server:
+        fired("postgresql", measure_deadlines(server.create("deadlines"), pending=PENDING, due=DUE))
     print(f"from an officer's command, four processes, {HOLDS} holds, {A_SECOND} a second")
     found = life(HOLDS, A_SECOND)
     waited("held", found.held, found.floor_ms)

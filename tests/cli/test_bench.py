@@ -1,4 +1,4 @@
-"""`arrp bench life`: four processes, and waits that leave nothing out."""
+"""`arrp bench`: four processes, and waits that leave nothing out; deadlines that all fire."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import gc
 import warnings
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy import func, select
 
 from arrp.bench import life as bench
 from arrp.node.clock import Clock
+from arrp.node.store.engine import Store
+from arrp.node.store.tables import cases, events
+from tests.cli.running import data
 
 MANY = 40
 
@@ -47,3 +52,16 @@ def test_holds_are_asked_decided_and_confirmed_between_four_processes(monkeypatc
     assert (len(found.held.ms), len(found.confirmed.ms)) == (2, 2)
     assert (found.held.hops, found.confirmed.hops) == (4, 7)
     assert 0 < found.floor_ms < found.held.ms[0] < found.confirmed.ms[0]
+
+
+def test_each_deadline_that_is_due_fires_once_and_the_others_wait(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'bench.db'}"
+    told = data("bench", "deadlines", "--pending", "200", "--due", "12", "--store", store)
+    assert (told["pending"], told["due"]) == (200, 12)
+    assert told["ratio"] == pytest.approx(told["floor_seconds"] / told["seconds"], rel=0.5, abs=0.1)
+    opened = Store(store)
+    with opened.reading() as connection:
+        fired = connection.execute(select(func.count()).where(events.c.kind == "Escalated")).scalar()
+        waiting = connection.execute(select(func.count()).where(cases.c.id.like("waiting %"))).scalar()
+    opened.close()
+    assert (fired, waiting) == (12, 200)

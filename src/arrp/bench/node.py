@@ -57,7 +57,7 @@ class Figures:
 def measure(store_url: str, *, messages: int = 2000, conversations: int = 100, threads: int = 8
             ) -> tuple[Figures, Figures]:
     """(floor, node) on the store at `store_url`, which must be empty."""
-    bench = _Bench(store_url)
+    bench = Bench(store_url)
     requests = [bench.ask(number) for number in range(conversations)]
     parcels = [bench.fact(requests[n % conversations], n // conversations + 1) for n in range(messages)]
     floor = _timed(bench.floor, parcels, threads)
@@ -84,11 +84,11 @@ def _timed(act: Callable[[bytes], object], parcels: Sequence[bytes], threads: in
 _KEEP = insert(table("floor", column("parcel", LargeBinary)))
 
 
-class _Bench:
+class Bench:
     """A bureau that has asked a bank many things, and the bank's answers, ready to be delivered."""
 
-    def __init__(self, store_url: str) -> None:
-        self.clock = Clock()
+    def __init__(self, store_url: str, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
         self.bank, self.bureau = new_node_keys(), new_node_keys()
         officers = {name: Ed25519PrivateKey.generate() for name in ("A", "B")}
         self.officers = officers

@@ -35,6 +35,7 @@ COMMANDS = {
     "audit signed-by": "arrp.cli.audit:signed_by",
     "bench node": "arrp.cli.bench:node",
     "bench life": "arrp.cli.bench:life",
+    "bench deadlines": "arrp.cli.bench:deadlines",
     "law show": "arrp.cli.law:show_law",
     "law until": "arrp.cli.law:until",
     "law powers": "arrp.cli.law:powers",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from arrp.bench.deadlines import measure_deadlines
 from arrp.bench.life import Waits
 from arrp.bench.life import life as measure_life
 from arrp.bench.node import Figures, measure
@@ -50,6 +51,26 @@ def life(cases: Cases = 200, rate: Rate = 10, as_json: AsJson = False) -> None:
              f"{waits.at(0.5) / (waits.hops * found.floor_ms):.0f}") for name, waits in ways.items())
     show_table(("from the command", "messages", "p50 ms", "p90 ms", "p99 ms", "p50 in floors"), rows)
     say(f"{cases} holds, {rate:g} a second; floor = {found.floor_ms:.1f} ms a message")
+
+
+Pending = Annotated[int, typer.Option(help="How many deadlines wait for days and years.", min=0, max=10_000_000)]
+Due = Annotated[int, typer.Option(help="How many come due at once.", min=10, max=100_000)]
+
+
+@command
+def deadlines(pending: Pending = 100_000, due: Due = 1000, store: StoreUrl = "", as_json: AsJson = False) -> None:
+    """How long until each deadline that came due has fired, once, while very many others wait."""
+    with tempfile.TemporaryDirectory(prefix="arrp-bench-") as folder:
+        url = store or f"sqlite:///{Path(folder) / 'bench.db'}"
+        found = measure_deadlines(url, pending=pending, due=due)
+    if as_json:
+        show_json({"store": url.partition(":")[0], "pending": pending, "due": due, "seconds": round(found.node, 2),
+                   "floor_seconds": round(found.floor, 2), "ratio": round(found.ratio, 3)})
+        return
+    show_table(("what", "seconds", "per second"), (
+        ("floor", f"{found.floor:.1f}", f"{due / found.floor:.0f}"),
+        ("node", f"{found.node:.1f}", f"{due / found.node:.0f}")))
+    say(f"{due} of {pending + due} deadlines fired, each once, at {found.ratio:.2f} of the floor")
 
 
 def _wait(waits: Waits, floor_ms: float) -> dict[str, float]:
