@@ -18,6 +18,7 @@ from arrp.node.http import peers_app
 from arrp.node.metrics import Metrics, prometheus, words
 from arrp.node.operating import operating
 from arrp.node.store import recovering
+from tests.cli.running import at_node, ok
 from tests.node.life import LIFE, NODES, count, live, rest
 from tests.node.world import PT, World, amount, bank_scene, payment
 
@@ -145,7 +146,7 @@ class Stubborn:
         return self.post_(url, body)
 
 
-def test_r26_what_a_peer_never_takes_ends_with_a_person(world: World) -> None:
+def test_r26_what_a_peer_never_takes_ends_with_a_person(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     peer = Stubborn(world, "unknown-officer")
     world.members["NCB-ES"].worker.delivery.transport = peer  # type: ignore[union-attr]
     bank_scene(world)
@@ -159,8 +160,9 @@ def test_r26_what_a_peer_never_takes_ends_with_a_person(world: World) -> None:
     assert peer.asked == PROBLEMS_MAX, "nobody sends it again by himself"
 
     peer.code = ""
-    app = operating(FastAPI(), world.service("NCB-ES"))
-    assert TestClient(app).post("/v1/send-again").json() == {"queued": 1}
+    at_node(monkeypatch, operating(FastAPI(), world.service("NCB-ES")))
+    assert ok("node", "send-again", "--home", "x", "--peer", "BANK-PT") == "0 acts are sent again\n"
+    assert ok("node", "send-again", "--home", "x", "--peer", "NCB-PT") == "1 acts are sent again\n"
     world.run(minutes=1)
     rest(world)
     assert count(world, "NCB-ES", "SELECT count(*) FROM outbox WHERE state = 'dead'") == 0

@@ -78,8 +78,8 @@ class Desk:
     def get(self, path: str, **query: Any) -> Any:
         return self._answer("GET", path, params=query)
 
-    def post(self, path: str, value: Any) -> Any:
-        return self._answer("POST", path, json=value)
+    def post(self, path: str, value: Any, **query: str) -> Any:
+        return self._answer("POST", path, json=value, params=query)
 
     def delete(self, path: str) -> None:
         self._checked(self._asked("DELETE", path))

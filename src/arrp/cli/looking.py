@@ -76,7 +76,7 @@ class SendingAgain:
 @command
 def send_again(asked: SendingAgain) -> None:
     """Send once more what peers refused as it was; say it after the directory or a key was put right."""
-    found = Desk(asked.home).post(f"/send-again?peer={asked.peer}", {})
+    found = Desk(asked.home).post("/send-again", {}, peer=asked.peer)
     if asked.as_json:
         show_json(found)
     else:
