@@ -72,7 +72,8 @@ def pack(world: World, node: str, form: Form | None = None, officer: str = "") -
 
 
 def rows(text: str) -> dict[str, str]:
-    """Each row, by part and label; what follows on lines of its own is in it."""
+    """Each row, by part and label; what follows on lines of its own is in it, and is no row."""
+    assert not re.search(r"^ +-", text, re.MULTILINE), "what a stranger wrote adds no row"
     found, part, label = dict[str, str](), "", ""
     for line in text.splitlines():
         if line.startswith("## "):
@@ -119,7 +120,9 @@ def test_r41_an_earlier_end_that_was_stated_is_not_told_as_the_laws(world: World
 def test_an_undecided_hold_says_who_must_decide_before(world: World) -> None:
     hold = hold_of(world, asked(world))
     assert hold.decide_by is not None
+    assert hold.until is not None
     found = rows(pack(world, "VASP-LT"))["What is asked, of whom, by when/It must be there"]
+    assert found.startswith(f"before {hold.until.isoformat().replace('+00:00', 'Z')} (")
     assert f"somebody with the power decides, by {hold.decide_by.isoformat().replace('+00:00', 'Z')}" in found
 
 
@@ -174,7 +177,7 @@ def test_documents_are_named_by_their_digest(world: World) -> None:
 def test_facts_and_payments_are_those_of_this_money_alone(world: World) -> None:
     text = pack(world, "NCB-ES")
     found = rows(text)
-    assert found["The facts/What happened"] == FACTS.replace("\n", " "), "what a stranger wrote adds no row"
+    assert found["The facts/What happened"] == FACTS.replace("\n", " ")
     assert found["The payment that was lost/From"] == f"Victim Ltd IBAN ES91 2100 0418 4502 0005 1332 {ES}"
     assert found["The payment that was lost/To"].startswith("Trading Lda IBAN LT12 1000 0111 0100 1000")
     assert (found["The payment that was lost/Amount"], found["The payment that was lost/References"]) == (
