@@ -139,7 +139,7 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
         'seen_within_minutes = 5\nfirst_contact = "at-once"\nintroduced = ["NCB-PT"]\n[retention]\nunfounded_days = 7\n'
         "others_days = 70\n[clocks]\nsurplus_minutes = 30\nkeep_before_minutes = 5\npatience_seconds = 10\n"
         "look_every_seconds = 20\nrequest_hours_max = 48\n" + POWER + 'protected = "700.00"\nreach = "value"\n'
-        'onward = "we_do"\nnotice_hours = 1\nobjection_hours = 2\nobjection_silence = "release"\n'
+        'onward = "we_do"\nnotice = "required"\nnotice_hours = 1\nobjection_hours = 2\nobjection_silence = "release"\n'
         "return_notice_hours = 3\nreview_days = 4\n",
     )
     assert rules.policy == Policy(
@@ -148,8 +148,9 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
     assert (rules.keep_unfounded, rules.keep_closed) == (timedelta(days=7), timedelta(days=70))
     assert rules.own_power() == Power(
         "pt-1", "PT", "art. 1", ("institution",), Period(24, "hours"), Period(72, "hours"), Period(720, "hours"),
-        reach="value", protected_minor=70000, protected_asset="EUR", notice_hours=1, objection_hours=2,
-        objection_silence="release", return_notice_hours=3, review_days=4, onward="we_do",
+        reach="value", protected_minor=70000, protected_asset="EUR", notice="required",
+        notice_within=Period(1, "hours"), objection_within=Period(2, "hours"), objection_hours=2,
+        objection_silence="release", return_notice=Period(3, "hours"), review_days=4, onward="we_do",
         source="https://law.example/1", checked_on="2026-11-22",
     )  # fmt: skip
     assert (rules.surplus, rules.keep_before) == (timedelta(minutes=30), timedelta(minutes=5))

@@ -17,11 +17,13 @@ from arrp.core.events import Decide, Extend, Told
 from arrp.core.hold import Hold
 from arrp.core.period import Period
 from arrp.core.request import Document
+from arrp.core.wishes import Return
 from arrp.law.calendars import OwnDays, around
 from arrp.node.callers import owner
 from arrp.node.desk import Desk
 from arrp.node.notices import holder_notice
 from tests.node import world as worlds
+from tests.node.life import LIFE, about, live
 from tests.node.world import BASIS, LT, START, World, bank_scene, payment
 
 WORKING = around("LT", "Europe/Vilnius", START)
@@ -220,3 +222,45 @@ def test_r72_where_the_law_forbids_it_nobody_tells_the_account_holder(law: Power
     with pytest.raises(Refused, match="forbids telling"):
         holder_notice(case.requests[request], world.service("VASP-LT").node.rules, world.clock.at)
     assert "HolderTold" not in {event.kind for event in world.log("VASP-LT")}
+
+
+@pytest.mark.parametrize("law", [replace(FIVE_DAYS, notice="required", notice_within=Period(2, "working days"))],
+                         indirect=True)
+@pytest.mark.parametrize("is_told", [True, False])
+def test_r72_where_the_law_requires_it_somebody_is_called_until_the_account_holder_is_told(
+    law: Power, is_told: bool, world: World
+) -> None:
+    """Held on a Monday; the second working day after it ends with Wednesday, in Vilnius."""
+    request = held(world)
+    hold = hold_of(world, request).id
+    decide(world, request)
+    assert notices(world) == [(f"notice {hold}", "duty officer")]
+    if is_told:
+        world.officer("VASP-LT", "tell-holder", Told("letter"), request=request, by=("Lina",))
+    sleep_until(world, datetime(2026, 3, 4, 21, 58, tzinfo=UTC))
+    assert len(notices(world)) == 1
+    sleep_until(world, datetime(2026, 3, 4, 22, 0, tzinfo=UTC))
+    overdue = [] if is_told else [(f"notice {hold} overdue", "second contact")]
+    assert notices(world)[1:] == overdue
+    sleep_until(world, datetime(2026, 3, 6, 22, 0, tzinfo=UTC))
+    assert notices(world)[1:] == overdue
+
+
+def notices(world: World) -> list[tuple[str, str]]:
+    return [(event.body.what, event.body.to) for event in world.log("VASP-LT") if event.kind == "Escalated"
+            and event.body.what.startswith("notice ")]
+
+
+@pytest.mark.parametrize("law", [replace(FIVE_DAYS, objection_within=Period(1, "calendar days"))], indirect=True)
+def test_r71_the_time_to_object_is_counted_as_the_law_counts(law: Power, world: World) -> None:
+    """Told on a Monday: it is over with Tuesday, at midnight in Vilnius and not 24 hours later."""
+    live(world, LIFE[:8])
+    request = about(world, "VASP-LT", LT).id
+    world.officer("VASP-LT", "tell-holder", Told("letter"), request=request, by=("Lina",))
+    back = Return(hold_of(world, request).amount, "told", None)
+    sleep_until(world, datetime(2026, 3, 3, 21, 58, tzinfo=UTC))
+    with pytest.raises(Refused, match="the time to object must be over"):
+        world.officer("VASP-LT", "return", back, request=request, by=("Lina", "Ona"))
+    sleep_until(world, datetime(2026, 3, 3, 22, 0, tzinfo=UTC))
+    world.officer("VASP-LT", "return", back, request=request, by=("Lina", "Ona"))
+    assert "ReturnAnnounced" in {event.kind for event in world.log("VASP-LT")}

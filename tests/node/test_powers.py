@@ -9,6 +9,7 @@ import pytest
 
 from arrp.core.deadline import Power
 from arrp.core.errors import NotFound, Refused
+from arrp.core.period import Period
 from arrp.core.policy import Participant
 from arrp.law import reading
 from arrp.law.calendars import OwnDays
@@ -73,3 +74,16 @@ def test_r40_a_node_acts_alone_only_where_the_file_is_sure_of_everything(
     assert adopted("SE", sure.id).provisional == power.figures["longest"]
     monkeypatch.setattr(powers, "jurisdiction", lambda _: replace(law, powers=(less,)))
     assert adopted("SE", sure.id).provisional is None
+
+
+def test_r72_notice_and_objection_take_the_times_that_the_file_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = adopted("AT", "at-fiu-order")
+    assert (found.notice, str(found.notice_within)) == ("required", "5 working days")
+    assert (str(found.objection_within), str(found.return_notice)) == ("120 hours", "24 hours"), "unknown there"
+    law = reading.jurisdiction("AT")
+    figures = {"objection_within": Period(2, "months"), "return_period": Period(60, "calendar days"),
+               "return_route": ("public notice",)}
+    changed = replace(law, powers=tuple(replace(one, figures={**one.figures, **figures}) for one in law.powers))
+    monkeypatch.setattr(powers, "jurisdiction", lambda code: changed)
+    found = adopted("AT", "at-fiu-order")
+    assert (str(found.objection_within), str(found.return_notice)) == ("2 months", "60 calendar days")

@@ -15,6 +15,9 @@ from arrp.core.calendar import DAY, Calendar
 from arrp.core.errors import Malformed, Refused
 from arrp.core.period import UNTIL_ORDER, Period
 
+# What no law says of a power that an operator types.
+_NOTICE, _OBJECTING, _ANNOUNCED = Period(72, "hours"), Period(120, "hours"), Period(24, "hours")
+
 
 @dataclass(frozen=True, slots=True)
 class Power:
@@ -41,10 +44,11 @@ class Power:
     reach: str = "amount"
     protected_minor: int = 0
     protected_asset: str = "EUR"
-    notice_hours: int = 72
-    objection_hours: int = 120
+    notice_within: Period = _NOTICE  # until the account holder is told, where the law requires it
+    objection_within: Period = _OBJECTING  # how long they have, once told
+    objection_hours: int = 120  # to decide an objection
     objection_silence: str = "escalate"
-    return_notice_hours: int = 24
+    return_notice: Period = _ANNOUNCED  # between announcing and sending
     review_days: int = 180
     onward: str = "free"
     source: str = ""
@@ -53,7 +57,9 @@ class Power:
 
     def __post_init__(self) -> None:
         """Raises Malformed for days without the calendar that says which they are."""
-        days = [period for period in (self.provisional, self.longest, self.chain) if period and period.unit != "hours"]
+        every = (self.provisional, self.longest, self.chain, self.notice_within, self.objection_within,
+                 self.return_notice)
+        days = [period for period in every if period and period.unit != "hours"]
         if days and self.calendar is None:
             raise Malformed(f"power {self.id} lasts {days[0]}: without a calendar a power counts in hours", rule="R-40")
 

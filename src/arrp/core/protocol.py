@@ -204,6 +204,6 @@ def _dues(case: Case, rules: Rules) -> list[datetime | None]:
         *returning.dues(case, rules),
         *allocating.dues(case, rules),
         *requesting.dues(case, rules),
-        *guard.dues(case),
+        *guard.dues(case, rules),
         reading.look_due(case, rules),
     ]

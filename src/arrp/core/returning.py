@@ -118,9 +118,10 @@ def announce(step: Step, request: Request, said: Return) -> None:
     """R-71: a return is announced first, then sent; until then an objection stops it."""
     hold = in_force(request)
     check_return(step, request, hold, said)
-    notice = 0 if said.ground in ("consent", "in_flight") else _power(step).return_notice_hours
+    power = _power(step)
+    at = step.now if said.ground in ("consent", "in_flight") else power.end(power.return_notice, step.now)
     amount = Amount(said.amount.minor - request.terms.returned, hold.amount.asset)
-    _announce(step, request, amount, hours_after(step.now, notice), said.ground)
+    _announce(step, request, amount, at, said.ground)
 
 
 def _announce(step: Step, request: Request, amount: Amount, at: datetime, ground: str) -> None:
@@ -131,8 +132,8 @@ def _announce(step: Step, request: Request, amount: Amount, at: datetime, ground
 
 
 def check_return(step: Step, request: Request, hold: Hold, said: Return) -> None:
-    told_at = step.case.told.get(request.id)
-    heard = told_at is not None and step.now >= hours_after(told_at, _power(step).objection_hours)
+    told_at, power = step.case.told.get(request.id), _power(step)
+    heard = told_at is not None and step.now >= power.end(power.objection_within, told_at)
     grounds = {
         "consent": (said.document is not None, "the account holder's consent is a document: name it"),
         "told": (heard, "the account holder must be told, and the time to object must be over"),

@@ -55,8 +55,9 @@ chain_hours_max     needed    hours, hold_hours_max to 87600: with all extension
 reach               amount    amount | value
 protected           0         amount as text in protected_asset: stays with the account holder
 protected_asset     EUR
-notice_hours        72        hours, 0 to 8760: until the account holder is told
-objection_hours     120       hours, 1 to 8760: to decide an objection
+notice              free      required | forbidden | free: whether the account holder is told of a hold (R-72)
+notice_hours        72        hours, 0 to 8760: until the account holder is told, where that is required
+objection_hours     120       hours, 1 to 8760: to object, and then to decide the objection
 objection_silence   escalate  escalate | release
 return_notice_hours 24        hours, 0 to 8760: between announcing and sending
 review_days         180       days, 1 to 3650: of a secured hold
@@ -366,6 +367,7 @@ _POWER = {
     "reach": _Key(partial(_one_of, ("amount", "value")), "amount"),
     "protected": _Key(_amount, "0"),
     "protected_asset": _Key(_asset, "EUR"),
+    "notice": _Key(partial(_one_of, ("required", "forbidden", "free")), "free"),
     "notice_hours": _Key(_within(0, _YEAR), 72),
     "objection_hours": _Key(_within(1, _YEAR), 120),
     "objection_silence": _Key(partial(_one_of, ("escalate", "release")), "escalate"),
@@ -415,6 +417,8 @@ def _power(number: int, tree: Any) -> Power:
         raise Malformed(f"{where}: provisional_hours_max is more than hold_hours_max")
     protected = _minor(f"{where}: protected", found.pop("protected"), found["protected_asset"])
     provisional, longest, chain = (found.pop(f"{name}_hours_max") for name in ("provisional", "hold", "chain"))
+    found["notice_within"], found["return_notice"], found["objection_within"] = (Period(hours, "hours") for hours in (
+        found.pop("notice_hours"), found.pop("return_notice_hours"), found["objection_hours"]))
     return Power(**found, protected_minor=protected, provisional=Period(provisional, "hours") if provisional else None,
                  longest=Period(longest, "hours"), chain=Period(chain, "hours"))
 

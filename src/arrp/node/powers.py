@@ -71,6 +71,7 @@ def adopted_power(adopted: Adopted, me: Participant, own: OwnDays) -> Power:
         holders=_holders(power), provisional=_provisional(power), longest=longest, chain=_chain(power, longest),
         calendar=_calendar(law.calendar, law.zone, own), counting=power.counting,
         silence=_or(power, "silence", "free"), notice=_or(power, "notice", "free"),
+        **_periods(power),
         reach="value" if power.figures["reach"] == "value" else "amount",
         protected_minor=minor, protected_asset=asset, onward=adopted.onward,
         source=law.sources[power.cited_for("longest").source].url, checked_on=law.checked_on.isoformat(),
@@ -121,6 +122,14 @@ def _chain(power: LegalPower, longest: Period) -> Period:
     """With all extensions; where nobody knows, one decision and no more."""
     found = power.period("longest_chain")
     return longest if found is None or found.unit == UNTIL_ORDER else found
+
+
+def _periods(power: LegalPower) -> dict[str, Any]:
+    """The times that its file knows; the others are those of any power (core/deadline.Power)."""
+    found = {name: power.period(name) for name in ("notice_within", "objection_within")}
+    if "public notice" in power.texts("return_route"):
+        found["return_notice"] = power.period("return_period")
+    return {name: period for name, period in found.items() if period is not None and period.unit != UNTIL_ORDER}
 
 
 def _or(power: LegalPower, figure: str, otherwise: str) -> str:
