@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -19,10 +22,23 @@ from arrp.cli import app, desk
 PASSPHRASE = "correct horse"
 
 
+@contextmanager
+def logging_kept() -> Iterator[None]:
+    """A node that was started writes to what stood for its stderr: nobody may after the command is over."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
 def arrp(*words: object, typed: str | None = None, passphrase: str | None = PASSPHRASE) -> Result:
     """The command inside this process."""
     environment = {"ARRP_PASSPHRASE": passphrase}
-    result = CliRunner().invoke(app, [str(word) for word in words], input=typed, env=environment)
+    with logging_kept():
+        result = CliRunner().invoke(app, [str(word) for word in words], input=typed, env=environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.output
     return result

@@ -192,3 +192,15 @@ def test_r40_a_calendar_reaches_as_far_as_it_says() -> None:
     assert known.off[date(2026, 1, 3)] == "Saturday"
     with pytest.raises(Refused, match="goes from"):
         known.is_working(date(2027, 1, 1))
+
+
+@pytest.mark.parametrize("code", ["CH", "PT", "BN", "XECB"])
+def test_r40_a_calendar_is_the_same_whoever_started_the_node(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of free days are part of a reason and of a digest, and the library takes those of the environment."""
+    at, found = datetime(2026, 12, 1, tzinfo=UTC), set()
+    for spoken in ("C", "en_US.UTF-8", "de_DE.UTF-8"):
+        for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+            monkeypatch.setenv(name, spoken)
+        known = around(code, "Europe/Zurich", at)
+        found.add((known.digest, known.off[date(2026, 12, 25)]))
+    assert [why for _, why in found] == ["Christmas Day"]

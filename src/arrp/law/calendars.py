@@ -23,6 +23,7 @@ from arrp.core.errors import Malformed, NotFound
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _IANA = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*")
 YEAR_MAX = 2100
+LANGUAGE = "en_US"  # of what a free day is called: else it is that of whoever started the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,11 @@ def _published(code: str, years: Iterable[int]) -> holidays.HolidayBase:
         return holidays.HolidayBase(years=years)
     unknown = NotFound(f"nobody keeps a calendar of {code[:20]!r} here: name another, or say its days in rules.toml")
     if not part and country in holidays.list_supported_financial():
-        return holidays.financial_holidays(country, years=years)
+        return holidays.financial_holidays(country, years=years, language=LANGUAGE)
     if country not in holidays.list_supported_countries():
         raise unknown
     try:
-        return holidays.country_holidays(country, subdiv=part or None, years=years)
+        return holidays.country_holidays(country, subdiv=part or None, years=years, language=LANGUAGE)
     except NotImplementedError:
         raise unknown from None
 
