@@ -21,6 +21,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 ENGINES = ("sqlite", "postgresql")
 # For a test of what is decided above the store: on PostgreSQL it would take twice its time and see the same.
 ABOVE_THE_STORE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+# For odd values, of which PostgreSQL takes fewer.
+ON_POSTGRESQL = pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from arrp.node.http import peers_app
 from arrp.node.operating import operating
 from arrp.wire.approvals import unb64
 from arrp.wire.schema import schema_of
+from tests.conftest import ABOVE_THE_STORE
 from tests.node.life import LIFE, NODES, live, the_loss
 from tests.node.mouth import Mouth
 from tests.node.world import World
@@ -119,6 +120,7 @@ def example(schema: dict[str, Any]) -> Any:
     return {"array": [], "integer": 0, "boolean": False, "string": ""}.get(str(kind))
 
 
+@ABOVE_THE_STORE
 def test_t28_no_problem_document_of_v1_repeats_a_person(world: World, written: StringIO) -> None:
     """Each verb, with a person in each of its private places: refused, unread or taken, its problem names nobody."""
     live(world, LIFE[:4])

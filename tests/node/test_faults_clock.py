@@ -12,6 +12,7 @@ from arrp.core.messages import StateExchange
 from arrp.node.clock import STEP, Clock
 from arrp.node.metrics import Metrics, prometheus, words
 from arrp.wire.envelope import sign
+from tests.conftest import ABOVE_THE_STORE
 from tests.node.life import LIFE, about, live
 from tests.node.world import PT, START, Time, World
 
@@ -136,6 +137,7 @@ def test_f12_a_hold_lapses_once_and_not_early_whatever_its_holders_clock_is_set_
 
 
 @pytest.mark.parametrize("by", [DAY, -HOUR])
+@ABOVE_THE_STORE
 def test_f12_nothing_said_by_a_node_whose_clock_was_set_is_refused(world: World, by: timedelta) -> None:
     live(world, LIFE[:4])
     for node in world.members:
@@ -150,6 +152,7 @@ def test_f12_nothing_said_by_a_node_whose_clock_was_set_is_refused(world: World,
     assert log == sorted(log)
 
 
+@ABOVE_THE_STORE
 def test_t36_the_figures_say_that_the_clock_was_set(world: World) -> None:
     clock = _set(world, "BANK-PT")
     found = Metrics(world.service("BANK-PT"))
@@ -159,6 +162,7 @@ def test_t36_the_figures_say_that_the_clock_was_set(world: World) -> None:
     assert any("was set by +3600 s" in said for said in words(found.figures()))
 
 
+@ABOVE_THE_STORE
 def test_r28_what_is_stated_from_the_future_is_not_heard_and_makes_nothing_stale(world: World) -> None:
     """One exchange of the year 2099 would else be the last that is believed."""
     live(world, LIFE[:4])

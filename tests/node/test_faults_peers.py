@@ -28,6 +28,7 @@ from arrp.node.delivery import Delivery
 from arrp.node.http import peers_app
 from arrp.node.server import server_of
 from arrp.node.worker import SENDS_PER_PEER, Worker
+from tests.conftest import ABOVE_THE_STORE
 from tests.node import hostile_lines
 from tests.node.hostile_lines import BAD, ENDLESS, Line, line
 from tests.node.life import SECRET
@@ -289,6 +290,7 @@ def _slow(stack: ExitStack, where: tuple[str, int], each: int, slow: tuple[bytes
     return [opened for opened, _ in lines]
 
 
+@ABOVE_THE_STORE
 def test_t23_slow_callers_delay_nobody_else(node: Target) -> None:
     """A hundred of them hold their connections; a good parcel is receipted meanwhile, and they are still there."""
     with served(node, LONG) as where, ExitStack() as stack, transport(OURS) as calls:
@@ -302,6 +304,7 @@ def test_t23_slow_callers_delay_nobody_else(node: Target) -> None:
                 opened.recv(1)
 
 
+@ABOVE_THE_STORE
 def test_t23_who_never_comes_to_an_end_is_put_out(node: Target) -> None:
     """Each byte does not begin the time anew: the connection has one end. Nor does a whole request, with the first
     half of another in its shadow; and who is silent from then on is put out as well."""
@@ -322,6 +325,7 @@ def unread(node: Target, seconds: float) -> Iterator[tuple[uvicorn.Server, socke
             yield server, opened
 
 
+@ABOVE_THE_STORE
 def test_t23_who_does_not_read_the_answers_is_put_out(node: Target) -> None:
     """All of them are written, as far as the server knows."""
     with unread(node, 0.1) as (server, opened):
@@ -330,6 +334,7 @@ def test_t23_who_does_not_read_the_answers_is_put_out(node: Target) -> None:
         assert comes_true(lambda: not server.server_state.connections), "it is still held"
 
 
+@ABOVE_THE_STORE
 def test_t23_who_reads_them_late_may_ask_again(node: Target) -> None:
     """On one connection, for longer than one exchange may take."""
     with unread(node, 2) as (server, opened):

@@ -32,7 +32,7 @@ from arrp.node.store import talk
 from arrp.wire.approvals import unb64
 from arrp.wire.codec import dumps, parse_json
 from arrp.wire.envelope import Routing, seal
-from tests.conftest import ENGINES
+from tests.conftest import ENGINES, ON_POSTGRESQL
 from tests.node.anything import FIRST, LAST, NO_INDEX_TAKES_IT, anything, spoiled
 from tests.node.life import LIFE, about, live
 from tests.node.mouth import Mouth, opened, receipt_of
@@ -204,6 +204,7 @@ def test_what_a_query_names_need_not_be_there(held: World, value: str) -> None:
         assert answer.status_code == 200 or is_problem(answer), f"{method} {path}: {answer.status_code} {answer.text}"
 
 
+@ON_POSTGRESQL
 def test_whatever_an_officer_wishes_the_node_goes_on(world: World, faults: Counter[str]) -> None:
     live(world, LIFE[:5])
     for member in ("VASP-LT", "NCB-ES", "NCB-PT"):

@@ -22,6 +22,7 @@ from arrp.law.calendars import OwnDays, around
 from arrp.node.callers import owner
 from arrp.node.desk import Desk
 from arrp.node.notices import holder_notice
+from tests.conftest import ABOVE_THE_STORE
 from tests.node import world as worlds
 from tests.node.life import LIFE, about, live
 from tests.node.world import BASIS, LT, START, World, bank_scene, payment
@@ -96,6 +97,7 @@ def test_r40_i6_a_hold_of_five_working_days_lapses_once_at_the_end_of_the_fifth(
 
 
 @pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
+@ABOVE_THE_STORE
 def test_r40_a_day_announced_late_moves_nothing_in_silence(
     law: Power, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +131,7 @@ FRIDAY_NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)  # five working days of that 
     (FRIDAY_NOON, FRIDAY_NOON + timedelta(days=10), {"longest": Period(2, "working days")}, None),
     (FRIDAY_NOON, FRIDAY_NOON + timedelta(days=10), {"chain": Period(6, "working days")}, "2026-03-10T22:00:00+00:00"),
 ])
+@ABOVE_THE_STORE
 def test_r40_what_lasts_beyond_the_law_of_today_is_listed(
     law: Power, stated: datetime, extended: datetime | None, now: dict[str, Period], computed_now: str | None,
     world: World, monkeypatch: pytest.MonkeyPatch,
@@ -146,6 +149,7 @@ def test_r40_what_lasts_beyond_the_law_of_today_is_listed(
 
 
 @pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
+@ABOVE_THE_STORE
 def test_r41_a_decision_does_not_compute_the_end_anew(
     law: Power, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +164,7 @@ def test_r41_a_decision_does_not_compute_the_end_anew(
 
 
 @pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
+@ABOVE_THE_STORE
 def test_r56_an_extension_ends_within_the_longest_chain_of_the_law(law: Power, world: World) -> None:
     request = held(world)
     decide(world, request)
@@ -174,6 +179,7 @@ def test_r56_an_extension_ends_within_the_longest_chain_of_the_law(law: Power, w
 
 
 @pytest.mark.parametrize("law", [worlds.LAW], indirect=True)
+@ABOVE_THE_STORE
 def test_r59_an_end_is_seen_coming_on_both_sides(law: Power, world: World) -> None:
     """Of three days: at half, at four fifths, two hours and half an hour before; what was slept over is not said."""
     request = held(world)
@@ -199,6 +205,7 @@ def test_r59_an_end_is_seen_coming_on_both_sides(law: Power, world: World) -> No
 @pytest.mark.parametrize(("law", "held_at", "over_at", "why"), [
     (worlds.LAW, 23, 25, "NOT_DECIDED"), (replace(worlds.LAW, silence="stays"), 71, 73, "LAPSED"),
 ], indirect=["law"])
+@ABOVE_THE_STORE
 def test_r42_silence_frees_or_holds_to_the_legal_end_as_the_law_says(
     law: Power, held_at: int, over_at: int, why: str, world: World
 ) -> None:
@@ -213,6 +220,7 @@ def test_r42_silence_frees_or_holds_to_the_legal_end_as_the_law_says(
 
 
 @pytest.mark.parametrize("law", [replace(worlds.LAW, notice="forbidden")], indirect=True)
+@ABOVE_THE_STORE
 def test_r72_where_the_law_forbids_it_nobody_tells_the_account_holder(law: Power, world: World) -> None:
     request = held(world)
     with pytest.raises(Refused, match="forbids telling") as caught:
@@ -227,6 +235,7 @@ def test_r72_where_the_law_forbids_it_nobody_tells_the_account_holder(law: Power
 @pytest.mark.parametrize("law", [replace(FIVE_DAYS, notice="required", notice_within=Period(2, "working days"))],
                          indirect=True)
 @pytest.mark.parametrize("is_told", [True, False])
+@ABOVE_THE_STORE
 def test_r72_where_the_law_requires_it_somebody_is_called_until_the_account_holder_is_told(
     law: Power, is_told: bool, world: World
 ) -> None:
@@ -252,6 +261,7 @@ def notices(world: World) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("law", [replace(FIVE_DAYS, objection_within=Period(1, "calendar days"))], indirect=True)
+@ABOVE_THE_STORE
 def test_r71_the_time_to_object_is_counted_as_the_law_counts(law: Power, world: World) -> None:
     """Told on a Monday: it is over with Tuesday, at midnight in Vilnius and not 24 hours later."""
     live(world, LIFE[:8])

@@ -119,6 +119,7 @@ def world_key(world: World, id: str) -> str:
     return world.members[id].participant.signing[-1].id
 
 
+@ABOVE_THE_STORE
 def test_r36_unreceipted_heads_are_signed_again(world: World) -> None:
     """The bank is silent while the bureau's key is retired; when it answers, everything arrives, once."""
     bank_scene(world, moved=None)
@@ -135,6 +136,7 @@ def test_r36_unreceipted_heads_are_signed_again(world: World) -> None:
     assert signed_by(world.stores["NCB-PT"], world.members["NCB-ES"].participant.signing[0].id) == ()
 
 
+@ABOVE_THE_STORE
 def test_r36_what_was_sealed_for_the_key_before_is_opened_in_its_overlap_and_not_later(world: World) -> None:
     mouth, parcel = asked_on_paper_only(world)
     mouth.deliver(parcel)
@@ -158,6 +160,7 @@ def after(world: World, id: str, wait: timedelta) -> None:
     worker.once()
 
 
+@ABOVE_THE_STORE
 def test_r24_what_is_known_is_answered_whatever_became_of_the_key(world: World) -> None:
     mouth, parcel = asked_on_paper_only(world)
     first = mouth.deliver(parcel)
@@ -185,6 +188,7 @@ def steal(world: World, kid: str, since: datetime) -> None:
     after(world, "VASP-LT", MINUTE)
 
 
+@ABOVE_THE_STORE
 def test_r37_t15_a_revoked_key_is_refused_within_a_minute_and_its_window_is_listed(world: World) -> None:
     mouth, parcel = asked_on_paper_only(world)
     mouth.deliver(parcel)
@@ -204,6 +208,7 @@ def test_r37_t15_a_revoked_key_is_refused_within_a_minute_and_its_window_is_list
     assert audited(world, "VASP-LT") == (), "it is evidence still"
 
 
+@ABOVE_THE_STORE
 def test_r37_a_waiting_act_of_a_stolen_key_is_refused_in_its_turn(world: World) -> None:
     mouth, parcel = asked_on_paper_only(world)
     mouth.deliver(parcel)
@@ -215,6 +220,7 @@ def test_r37_a_waiting_act_of_a_stolen_key_is_refused_in_its_turn(world: World) 
     assert [e.body.code for e in world.log("VASP-LT") if e.kind == "ActRefused"] == ["key-over"]
 
 
+@ABOVE_THE_STORE
 def test_r37_the_approval_of_a_revoked_officer_is_refused(world: World) -> None:
     """By a peer that hears it, with a number; and at home, where the officer signs."""
     mouth, parcel = asked_on_paper_only(world)
@@ -232,6 +238,7 @@ def test_r37_the_approval_of_a_revoked_officer_is_refused(world: World) -> None:
         world.report(payment("1.00 EUR", PT, "P7"), loss="L7")
 
 
+@ABOVE_THE_STORE
 def test_r37_a_standing_mandate_of_a_revoked_officer_allows_nothing(world: World) -> None:
     member = world.members["NCB-PT"]
     rui = next(officer for officer in member.participant.officers if officer.id == "Rui")
@@ -241,6 +248,7 @@ def test_r37_a_standing_mandate_of_a_revoked_officer_allows_nothing(world: World
     assert world.service("NCB-PT").node.rules.standing == ()
 
 
+@ABOVE_THE_STORE
 def test_r38_a_directory_that_ended_leaves_everything_to_officers(world: World) -> None:
     """Nothing is held before an officer looked; what is held is let go as ever."""
     bank_scene(world, moved=None)
@@ -273,6 +281,7 @@ def end_now(world: World) -> None:
     world.edition = published(next_edition(world.edition, world.edition, Wanted(), dates))
 
 
+@ABOVE_THE_STORE
 def test_r34_a_running_node_takes_up_the_next_version_and_no_older_one(world: World) -> None:
     older = world.edition
     node = world.service("BANK-PT").node
@@ -296,6 +305,7 @@ def test_r34_a_running_node_takes_up_the_next_version_and_no_older_one(world: Wo
     store.close()
 
 
+@ABOVE_THE_STORE
 def test_r34_what_a_version_changed_is_announced_to_officers(world: World) -> None:
     fresh = rotated(world, "NCB-ES", world.clock.at, world.clock.at + timedelta(days=7))
     world.run(minutes=2)
@@ -304,6 +314,7 @@ def test_r34_what_a_version_changed_is_announced_to_officers(world: World) -> No
     assert fresh.signing_id in str(told["changes"])
 
 
+@ABOVE_THE_STORE
 def test_r37_what_receipts_vouch_with_is_signed_by_the_key_in_use(world: World) -> None:
     """After a theft too: else no peer would keep our checkpoints any more."""
     mouth, parcel = asked_on_paper_only(world)
