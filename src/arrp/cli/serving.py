@@ -8,20 +8,27 @@ from arrp.cli.speaking import show, show_table
 
 
 def show_serving(law: dict[str, Any]) -> None:
-    """What `serving` found, for people: those that may serve first, what speaks for each, and what it needs."""
+    """What `serving` found, for people: those that may serve first, what speaks for each, and what it needs; the
+    sources, numbered, at the end."""
+    numbers: dict[str, int] = {}
     show(f"{law['name']} ({law['code']}), read on {law['checked_on']}. Advice, no legal advice; they pick the power.")
     show(law["notes"])
     for power in law["powers"]:
         show("")
         show(f"{power['power']}: {power['title']} ({power['article']})")
         show(f"may serve: {_FITS[power['fits']]}")
-        rows = [(why["figure"], why["fits"], why["said"], why) for why in power["why"]]
-        rows += [(name, "", _said(told), told) for name, told in _needed(power).items()]
+        rows = {why["figure"]: (why["fits"], why["said"], why) for why in power["why"]}
+        for name, told in _needed(power).items():
+            rows.setdefault(name, ("", _said(told), told))
         show_table(("about", "fits", "says", "sure", "source"), [
-            (name.replace("_", " "), fits, said, cited["confidence"], cited["source"])
-            for name, fits, said, cited in rows])
+            (name.replace("_", " "), fits, said, cited["confidence"],
+             f"[{numbers.setdefault(cited['source'], len(numbers) + 1)}]")
+            for name, (fits, said, cited) in rows.items()])
         for name, end in power["ends"].items():
             show(f"{name.replace('_', ' ')}, done now: {end['until'] or 'no end'} ({end['reason']})")
+    show("")
+    for source, number in numbers.items():
+        show(f"[{number}] {source}")
 
 
 _FITS = {"yes": "yes, by what the file says", "unknown": "perhaps: not all of it is known",
