@@ -315,8 +315,8 @@ def _law(pack: Pack) -> Part:
     read = f"The law file of {law.name} was last read on {law.checked_on}. {law.notes}"
     if power is None:
         named = pack.hold.basis.power if pack.hold.basis is not None else "none"
-        rows = tuple(Row(one.id, f"{one.title} ({one.article}); held by {_shortly(law, one, 'holder')}; from abroad it "
-                                 f"wants: {_shortly(law, one, 'follow_up')}") for one in law.powers)
+        rows = tuple(Row(one.id, f"{one.title} ({one.article}); held by {_shortly(law, one, 'holder')}; what must "
+                                 f"follow: {_shortly(law, one, 'follow_up')}") for one in law.powers)
         return Part("The law there", rows, (f"The hold rests on a power that the law file does not have ({named}): "
                                             "what it asks for is unknown. Those it has are below.", read))
     rows = (Row("Power", f"{power.id}: {power.title} ({power.article})"), *(
