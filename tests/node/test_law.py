@@ -77,6 +77,13 @@ def sleep_until(world: World, at: datetime) -> None:
     world.run(minutes=1)
 
 
+def a_day_is_announced_late(world: World, law: Power, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tomorrow is free after all, and the node is started anew with that calendar."""
+    late = around("LT", "Europe/Vilnius", START, own=OwnDays({START.date() + timedelta(days=1): "announced late"}))
+    monkeypatch.setattr(worlds, "LAW", replace(law, calendar=late))
+    sleep_until(world, START + timedelta(hours=2))
+
+
 @pytest.mark.parametrize("law", [FIVE_DAYS], indirect=True)
 def test_r40_i6_a_hold_of_five_working_days_lapses_once_at_the_end_of_the_fifth(law: Power, world: World) -> None:
     request = held(world)
@@ -111,9 +118,7 @@ def test_r40_a_day_announced_late_moves_nothing_in_silence(
     assert reason.zone_version.startswith("tzdata ")
     desk = Desk(world.service("VASP-LT"))
     assert desk.law_changes(owner("", "Lina")) == []
-    late = around("LT", "Europe/Vilnius", START, own=OwnDays({START.date() + timedelta(days=1): "announced late"}))
-    monkeypatch.setattr(worlds, "LAW", replace(law, calendar=late))
-    sleep_until(world, START + timedelta(hours=2))
+    a_day_is_announced_late(world, law, monkeypatch)
     [row] = Desk(world.service("VASP-LT")).law_changes(owner("", "Lina"))
     assert (row["request"], row["until"]) == (request, before.until.isoformat())
     assert datetime.fromisoformat(row["computed_now"]) - before.until == timedelta(days=1)
@@ -156,9 +161,7 @@ def test_r41_a_decision_does_not_compute_the_end_anew(
     """Nor does a calendar that changed between placing and deciding move it."""
     request = held(world)
     end = hold_of(world, request).until
-    late = around("LT", "Europe/Vilnius", START, own=OwnDays({START.date() + timedelta(days=1): "announced late"}))
-    monkeypatch.setattr(worlds, "LAW", replace(law, calendar=late))
-    sleep_until(world, START + timedelta(hours=2))
+    a_day_is_announced_late(world, law, monkeypatch)
     decide(world, request)
     assert (hold_of(world, request).decided, hold_of(world, request).until) == (True, end)
 

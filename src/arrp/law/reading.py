@@ -14,7 +14,7 @@ from typing import Any
 from arrp.core.deadline import FIRST_DAY, SATURDAYS
 from arrp.core.errors import Malformed, NotFound
 from arrp.core.law import NONE, UNKNOWN, Cited, Disclosure, Jurisdiction, LegalPower, Source
-from arrp.core.money import Amount
+from arrp.core.money import typed_amount
 from arrp.core.period import Period
 
 Figure = Period | str | tuple[str, ...]
@@ -71,8 +71,7 @@ def _amount(value: Any) -> Figure:
     """`500.00 THB`, none, unknown."""
     if value in (UNKNOWN, NONE):
         return str(value)
-    number, _, asset = _text(value).partition(" ")
-    Amount.parse(number, asset)
+    typed_amount(_text(value))
     return str(value)
 
 

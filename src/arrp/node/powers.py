@@ -22,9 +22,9 @@ from typing import Any
 
 from arrp.core.calendar import DAY, Calendar
 from arrp.core.deadline import Power
-from arrp.core.errors import Malformed, NotFound, Refused
-from arrp.core.law import UNKNOWN, Jurisdiction, LegalPower
-from arrp.core.money import Amount
+from arrp.core.errors import NotFound, Refused
+from arrp.core.law import NONE, UNKNOWN, Jurisdiction, LegalPower
+from arrp.core.money import typed_amount
 from arrp.core.period import UNTIL_ORDER, Period
 from arrp.core.policy import Participant
 from arrp.law.calendars import OwnDays, calendar, zone
@@ -139,13 +139,10 @@ def _or(power: LegalPower, figure: str, otherwise: str) -> str:
 
 def _protected(power: LegalPower) -> tuple[int, str]:
     found = str(power.figures["protected"])
-    number, _, asset = found.partition(" ")
-    if not asset:
+    if found in (UNKNOWN, NONE):
         return 0, "EUR"
-    try:
-        return Amount.parse(number, asset).minor, asset
-    except Malformed as why:
-        raise Malformed(f"{power.id}: protected: {why}") from None
+    amount = typed_amount(found)
+    return amount.minor, amount.asset
 
 
 def _calendar(code: str, zone_name: str, own: OwnDays) -> Calendar:
