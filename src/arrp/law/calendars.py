@@ -1,7 +1,8 @@
 """Zones and working days as values of core/calendar.py, from the data of two well-kept packages: tzdata and holidays.
 
-Which version they have is part of every value, so that a computed end can be computed again. An operator's own days
-(announced late, bank holidays) are said in rules.toml and given here.
+Which version they have is part of every value, so that a computed end can be computed again. What the packages have
+otherwise than the law of a place is mended here, in one table each; tests/law/test_working_days.py compares them with
+a second source. An operator's own days (announced late, bank holidays) are said in rules.toml and given here.
 """
 
 from __future__ import annotations
@@ -24,6 +25,22 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 _IANA = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*")
 YEAR_MAX = 2100
 LANGUAGE = "en_US"  # of what a free day is called: else it is that of whoever started the process
+
+# Which of the package's lists are a place's free days, where `public` alone is not.
+_LISTS = {
+    "HK": ("public", "optional"),  # General Holidays Ordinance (Cap. 149); public: what employers must give (Cap. 57)
+    "ID": ("public", "government"),  # the three ministers' joint decision: on joint leave offices are shut
+    "MO": ("public", "optional"),  # Executive Order 60/2000; public: what employers must give (Law 7/2008)
+    "NL": ("public", "optional"),  # Algemene termijnenwet art. 3: the fifth of May in every year
+}
+# Days off that the package does not have.
+_ALSO_OFF = {
+    "AU": {  # by the Acts of all eight states and territories; the package knows them by state only
+        date(2026, 12, 28): "Boxing Day (additional day)", date(2027, 12, 27): "Christmas Day (additional day)",
+        date(2027, 12, 28): "Boxing Day (additional day)",
+    },
+    "GH": {date(2026, 3, 23): "Shaqq Day (declared by the Ministry of the Interior)"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +102,17 @@ def calendar(code: str, zone: Zone, first: date, last: date, own: OwnDays | None
     known = _published(code, range(first.year, last.year + 1))
     off = {day: known.get(day) or _WEEKDAYS[day.weekday()]
            for day in _days(first, last) if not known.is_working_day(day)}
-    off = {day: why for day, why in {**off, **own.off}.items() if first <= day <= last and day not in own.working}
+    off = {day: why for day, why in {**_ALSO_OFF.get(code, {}), **off, **own.off}.items()
+           if first <= day <= last and day not in own.working}
     mine = len(own.off) + len(own.working)
-    named = f"holidays {version('holidays')}" + (f" and {mine} own days" if mine else "")
+    named = _list_named(code) + (f" and {mine} own days" if mine else "")
     return Calendar(code, named, zone, off, first, last)
+
+
+def _list_named(code: str) -> str:
+    lists = f" ({' and '.join(_LISTS[code])})" if code in _LISTS else ""
+    mended = f" and {len(_ALSO_OFF[code])} mended days" if code in _ALSO_OFF else ""
+    return f"holidays {version('holidays')}{lists}{mended}"
 
 
 def _known_until(code: str, last: date) -> date:
@@ -117,7 +141,8 @@ def _published(code: str, years: Iterable[int]) -> holidays.HolidayBase:
     if country not in holidays.list_supported_countries():
         raise unknown
     try:
-        return holidays.country_holidays(country, subdiv=part or None, years=years, language=LANGUAGE)
+        return holidays.country_holidays(country, subdiv=part or None, years=years, language=LANGUAGE,
+                                         categories=_LISTS.get(country, ("public",)))
     except NotImplementedError:
         raise unknown from None
 
