@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from arrp.core.calendar import Calendar
 from arrp.core.deadline import Power
 from arrp.core.errors import NotFound, Refused
 from arrp.core.period import Period
@@ -54,6 +55,20 @@ def test_r40_days_are_those_of_its_country_and_of_its_operator() -> None:
     assert other.calendar is not None
     assert other.calendar.off[date(2026, 11, 25)] == "announced"
     assert other.calendar.digest != found.calendar.digest
+
+
+def test_r40_a_part_of_a_country_has_its_own_days() -> None:
+    """Easter Monday: a bank holiday of England, not of the whole of the United Kingdom."""
+
+    def its_days(part: str) -> Calendar:
+        found = adopted_power(Adopted("GB", "gb-psp-delay", "A. Lawyer", "2026-11-22", "ask", part), BANK, OwnDays())
+        assert found.calendar is not None
+        return found.calendar
+
+    easter = date(2026, 4, 6)
+    assert [its_days(part).is_working(easter) for part in ("", "GB", "GB-SCT", "GB-ENG")] == [True, True, True, False]
+    with pytest.raises(Refused, match="a part of it, such as GB-"):
+        its_days("DE-BY")
 
 
 @pytest.mark.parametrize("figure", ["foreign", "counts_from", "reaches", "provisional_max", "confidence"])

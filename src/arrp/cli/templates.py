@@ -75,6 +75,7 @@ RULES = """\
 # by = "name of the legal officer"
 # on = 2026-11-22
 # onward = "ask"  # free | ask | we_do
+# calendar = "SE"  # whose working days, where a part of the country has others: GB-ENG, CH-ZH
 #
 # A day that the published calendar does not know, or not so.
 #

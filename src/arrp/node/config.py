@@ -380,7 +380,7 @@ _POWER = {
 
 
 _ADOPTED = {"law": _Key(_text), "power": _Key(_text), "by": _Key(_text), "on": _Key(_day),
-            "onward": _Key(partial(_one_of, ("free", "ask", "we_do")), "ask")}
+            "onward": _Key(partial(_one_of, ("free", "ask", "we_do")), "ask"), "calendar": _Key(_text, "")}
 _DAY = {"on": _Key(_day), "why": _Key(_text), "working": _Key(_flag, False)}
 
 

@@ -6,6 +6,7 @@ law, power          needed    file and id: "PT", "pt-…"
 by                  needed    who adopted it here, by name: the legal officer
 on                  needed    on which day: 2026-11-22
 onward              ask       free | ask | we_do: what may be told of where money went
+calendar            its own   whose working days, where they differ within the country: "GB-ENG", "CH-ZH"
 [[day]]                       a day that the published calendar does not know, or not so
 on                  needed    2026-11-22
 why                 needed    in words
@@ -48,6 +49,7 @@ class Adopted:
     by: str
     on: str
     onward: str
+    calendar: str = ""  # of a part of the country; empty: that of the law file
 
 
 def own_days(rows: Iterable[Mapping[str, Any]]) -> OwnDays:
@@ -69,7 +71,7 @@ def adopted_power(adopted: Adopted, me: Participant, own: OwnDays) -> Power:
     return Power(
         id=power.id, country=me.country if law.code.startswith(ISSUER) else law.code[:2], article=power.article,
         holders=_holders(power), provisional=_provisional(power), longest=longest, chain=_chain(power, longest),
-        calendar=_calendar(law.calendar, law.zone, own), counting=power.counting,
+        calendar=_calendar(adopted.calendar or law.calendar, law.zone, own), counting=power.counting,
         silence=_or(power, "silence", "free"), notice=_or(power, "notice", "free"),
         **_periods(power),
         reach="value" if power.figures["reach"] == "value" else "amount",
@@ -94,6 +96,9 @@ def _check_fits(law: Jurisdiction, power: LegalPower, adopted: Adopted) -> None:
     if power.figures["counts_from"] in _ELSEWHERE:
         raise Refused(f"{where} counts from {power.figures['counts_from']}, and a node from when it holds: type a "
                       "[[power]] with a time that cannot end too late", rule="R-40")
+    if adopted.calendar not in ("", law.calendar) and not adopted.calendar.startswith(f"{law.code[:2]}-"):
+        raise Refused(f"{where} counts working days of {law.calendar}: calendar names a part of it, such as "
+                      f"{law.code[:2]}-…, not {adopted.calendar!r}", rule="R-40")
     if date.fromisoformat(adopted.on) < law.checked_on:
         raise Refused(f"{where} was read on {law.checked_on}, and adopted before, on {adopted.on}: read it again",
                       rule="R-40")
