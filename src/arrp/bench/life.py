@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from arrp.bench.node import measure
-from arrp.cli.desk import Desk, Said
+from arrp.cli.desk import Desk
 from arrp.connectors.books import Order
 from arrp.connectors.simulated import Account, SimulatedCore
 from arrp.core.account import institution_of
 from arrp.core.crime import Crime
 from arrp.core.deadline import Basis
-from arrp.core.errors import ArrpError, Unreachable
+from arrp.core.errors import Unreachable
 from arrp.core.events import Decide
 from arrp.core.mandate import Mandate
 from arrp.core.money import Amount
@@ -42,6 +42,7 @@ HOPS_TO_HOLD = 4  # bureau -> bureau -> bank, and the bank's answer back the sam
 HOPS_TO_CONFIRM = 3  # the decision goes down to the bank; what it did comes up the same way
 OFFICERS = {"NCB-ES": ("Ana", "Benito"), "NCB-PT": ("Rui", "Zoe")}
 WAIT_SECONDS = 120
+LOOK_SECONDS = 0.05  # how often a console asks what is new
 FLOOR_MESSAGES = 400
 WARMING = 20  # cases that are asked first and not counted: connections, caches
 
@@ -135,65 +136,55 @@ class _Bench:
         return str(case)
 
     def ask(self, rate: float) -> dict[str, datetime]:
-        """Every case asked and decided, each at its time; request -> that time. Those that warm up are left out."""
+        """Every case asked at its time, and decided as soon as it is there; request -> when it was to be asked. Those
+        that warm up are left out."""
         numbers, begin = range(len(self.cases)), self.clock.now()
         due = [begin + timedelta(seconds=number / rate) for number in numbers]
         with ThreadPoolExecutor(len(numbers)) as pool:  # an officer for each: nobody waits for somebody else's case
-            requests = list(pool.map(self._at, due, numbers))
+            asked = [pool.submit(self._at, at, number) for at, number in zip(due, numbers, strict=True)]
+            here = (row["request"] for row in self._follow("NCB-PT") if (row["kind"], row["by"]) == ("Request", "NCB-ES"))
+            decided = [pool.submit(self._decide, request) for _, request in zip(numbers, here, strict=False)]
+            requests = [one.result() for one in asked]
+            for one in decided:
+                one.result()
         return dict(zip(requests[WARMING:], due[WARMING:], strict=True))
 
     def _at(self, due: datetime, number: int) -> str:
+        """An officer of the requesting bureau asks for one hold when its time has come; the request."""
         time.sleep(max(0.0, (due - self.clock.now()).total_seconds()))
-        return self._one(number)
-
-    def _one(self, number: int) -> str:
         account, desk = account_of(number), Desk(self.root / "NCB-ES")
         body = Asked(ask=Ask.HOLD, institution=institution_of(account), asked=ASKED, claim=ASKED, loss="", stated_by="",
                      source=Source("payment", "0", None, ()), credit=Credit(amount=ASKED), crime="", account=account)
-        request = str(desk.wish("send", "Ana", body, case=self.cases[number])["requests"][0])
-        self._decide(request)
-        return request
+        return str(desk.wish("send", "Ana", body, case=self.cases[number])["requests"][0])
 
     def _decide(self, request: str) -> None:
-        """Two officers of the requested bureau say yes as soon as they can."""
+        """Two officers of the requested bureau say yes, on a request that their screens show."""
         desk = Desk(self.root / "NCB-PT")
         said = Decide(True, None, Basis("demo-1", "PT", "article 1 of an invented law", "Bureau"),
                       self.clock.now() + timedelta(hours=48))
-        done = self._patiently(lambda: desk.wish("decide", "Rui", said, request=request))
-        for draft in done["drafts"]:
+        for draft in desk.wish("decide", "Rui", said, request=request)["drafts"]:
             for name in ("Rui", "Zoe"):
                 desk.sign(desk.draft(draft["act"]), name, self.keys[name])
 
-    def _patiently(self, act: Callable[[], Any]) -> Any:
-        """Again and again while the request is on its way. Raises what was said at last."""
-        end = self.clock.seconds() + WAIT_SECONDS
-        while True:
-            try:
-                return act()
-            except Said:
-                if self.clock.seconds() > end:
-                    raise
-                time.sleep(0.02)
-
     def told(self, asked: dict[str, datetime]) -> dict[str, dict[str, datetime]]:
         """Kind -> request -> when the requesting node knew it. Raises Unreachable when one does not come."""
-        end = self.clock.seconds() + WAIT_SECONDS
         found: dict[str, dict[str, datetime]] = {"HoldPlaced": {}, "HoldConfirmed": {}}
-        after = 0
-        while any(len(found[kind].keys() & set(asked)) < len(asked) for kind in found):
-            if self.clock.seconds() > end:
-                raise Unreachable(f"not every hold was confirmed in {WAIT_SECONDS} s")
-            rows = self._changes(after)
-            after = rows[-1]["position"] + 1 if rows else after
-            for row in rows:
-                if row["kind"] in found:
-                    found[row["kind"]].setdefault(row["request"], datetime.fromisoformat(row["at"]))
-            if not rows:
-                time.sleep(0.2)
+        for row in self._follow("NCB-ES"):
+            if row["kind"] in found:
+                found[row["kind"]].setdefault(row["request"], datetime.fromisoformat(row["at"]))
+            if all(asked.keys() <= came.keys() for came in found.values()):
+                break
         return found
 
-    def _changes(self, after: int) -> list[dict[str, Any]]:
-        try:
-            return list(self.nodes.desks["NCB-ES"].get("/changes", after=after))
-        except ArrpError:
-            return []
+    def _follow(self, node: str) -> Iterator[dict[str, Any]]:
+        """What a node writes, from its first row on, as a console sees it come (the change feed). Raises Unreachable
+        when nothing comes any more."""
+        after, end = 0, self.clock.seconds() + WAIT_SECONDS
+        while self.clock.seconds() < end:
+            rows = self.nodes.desks[node].get("/changes", after=after)
+            yield from rows
+            if rows:
+                after, end = rows[-1]["position"] + 1, self.clock.seconds() + WAIT_SECONDS
+            else:
+                time.sleep(LOOK_SECONDS)
+        raise Unreachable(f"{node} wrote nothing new in {WAIT_SECONDS} s, and not every hold was confirmed")

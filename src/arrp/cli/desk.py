@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
@@ -70,7 +71,8 @@ class Desk:
         if not (officer.isascii() and officer.isprintable()):
             raise Malformed(f"{officer[:64]!r} is no officer's id: letters, digits, dots, dashes and underscores")
         self.socket = home.absolute() / "node.sock"
-        transport = httpx2.HTTPTransport(uds=str(self.socket))
+        # Nothing is sealed on a socket of this machine. Trusting nobody is quick; to read whom the system trusts is not.
+        transport = httpx2.HTTPTransport(uds=str(self.socket), verify=SSLContext(PROTOCOL_TLS_CLIENT))
         # One connection for each question: a desk that is left behind keeps no socket open.
         self._client = httpx2.Client(transport=transport, base_url="http://node/v1", timeout=30,
                                      headers={"connection": "close", "arrp-officer": officer})
@@ -181,6 +183,7 @@ def wished(asked: Wishing, verb: str, body: Any, *, request: str | None = None, 
             say_whole(drafted.lines)
             signed = desk.sign(drafted, asked.officer, key)
             said += signed["said"]
+            waiting += signed["drafts"]  # what left with this signature, and waits for another officer's (R-94)
             draft["signed"] = [*draft["signed"], asked.officer]
         if len(draft["signed"]) < draft["needs"]:
             waiting.append(draft)
@@ -202,5 +205,11 @@ def _show(done: Any, said: list[str]) -> None:
 def need_more(waiting: list[Any]) -> None:
     """Raises NeedsApproval naming the drafts that still wait."""
     if waiting:
-        acts = "; ".join(f"{d['kind']} {d['act']} has {len(d['signed'])} of {d['needs']} signatures" for d in waiting)
+        acts = "; ".join(f"{d['kind']} {d['act']} has {len(d['signed'])} of {d['needs']} signatures{_left(d)}"
+                         for d in waiting)
         raise NeedsApproval(f"{acts}. Next: arrp approve ACT --officer ID --key KEY, as another officer")
+
+
+def _left(draft: Any) -> str:
+    """R-94: it left with one officer's signature, and until when the second may come."""
+    return f", has left, and is withdrawn at {draft['second_by'][:16]}Z without them" if draft["second_by"] else ""
