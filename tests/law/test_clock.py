@@ -1,7 +1,8 @@
 """The clock of the law: vectors found on paper, and every zone against a plain enumeration by another route (R-40).
 
 The oracle knows nothing of offsets or changes: it asks `zoneinfo` what the wall clock shows, quarter hour by quarter
-hour, and walks days one by one. ARRP_CLOCK=all takes every change of every zone in thirty years (some minutes).
+hour, and walks days one by one. It reads the zones of the same package, not those of the machine, which may be of
+another year. ARRP_CLOCK=all takes every change of every zone in thirty years, and all three units (some minutes).
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from functools import cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 import holidays
 import pytest
@@ -23,8 +26,10 @@ from arrp.core.period import Period
 from arrp.law.calendars import OwnDays, around, calendar, zone
 
 FIRST, LAST = datetime(1996, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
-ZONES = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+ZONES = sorted(name for name in files("tzdata").joinpath("zones").read_text().split()
+               if "/" in name and not name.startswith(("Etc/", "SystemV/")))
 QUARTER = timedelta(minutes=15)
+EVERY = os.environ.get("ARRP_CLOCK") == "all"
 PLACES = (("Europe/Lisbon", "PT"), ("Asia/Dhaka", "BD"), ("Africa/Cairo", "EG"), ("Asia/Shanghai", "CN"),
           ("Asia/Tokyo", "JP"), ("America/Sao_Paulo", "BR"), ("Asia/Kathmandu", "NP"), ("Pacific/Apia", "WS"),
           ("Asia/Dubai", "AE"), ("Asia/Kolkata", "IN"), ("Australia/Lord_Howe", "AU"), ("Asia/Tehran", "IR"))
@@ -126,8 +131,14 @@ def test_what_is_no_term_is_refused(text: str) -> None:
 # --- every zone against the enumeration --------------------------------------------------------------------
 
 
+@cache
+def wall_clock(name: str) -> ZoneInfo:
+    with files("tzdata.zoneinfo").joinpath(*name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data)
+
+
 def shown(name: str, at: datetime) -> date:
-    return at.astimezone(ZoneInfo(name)).date()
+    return at.astimezone(wall_clock(name)).date()
 
 
 def end_by_looking(name: str, day: date) -> datetime:
@@ -145,9 +156,8 @@ def days_of_change(name: str) -> Iterator[date]:
 
 
 def chosen() -> list[tuple[str, date]]:
-    every = os.environ.get("ARRP_CLOCK") == "all"
-    zones = ZONES if every else sorted({*ZONES[::16], *(name for name, _ in PLACES)})
-    return [(name, day) for name in zones for day in days_of_change(name)][:: 1 if every else 3]
+    zones = ZONES if EVERY else sorted({*ZONES[::16], *(name for name, _ in PLACES)})
+    return [(name, day) for name in zones for day in days_of_change(name)][:: 1 if EVERY else 3]
 
 
 def test_r40_the_end_of_a_day_is_where_looking_at_the_clock_finds_it() -> None:
@@ -162,10 +172,35 @@ def test_r40_the_end_of_a_day_is_where_looking_at_the_clock_finds_it() -> None:
     assert len(tried) > 800
 
 
-def last_by_walking(name: str, code: str, act: date, period: Period) -> date:
+@pytest.mark.parametrize("unit", ["hours", "calendar days", "working days"])
+def test_r40_every_unit_ends_where_somebody_walking_through_the_days_ends(unit: str) -> None:
+    """In each zone around each of its changes, with the free days of one country; what the wall clock shows at the end
+    is asked of `zoneinfo` as well."""
+    wrong, tried = [], chosen()[:: 1 if EVERY else 3]
+    known = {name: calendar("PT", zone(name, FIRST - DAY * 9, LAST + DAY * 30), date(1995, 12, 25), date(2027, 1, 15))
+             for name in {name for name, _ in tried}}
+    for number, (name, day) in enumerate(tried):
+        at = datetime.combine(day - DAY * 2, time(number % 24, number % 60), UTC)
+        period = Period(1 + number % (96 if unit == "hours" else 6), unit)
+        found = deadline(period, at, known[name])
+        looked = (datetime.fromtimestamp(at.timestamp() + 3600 * period.count, UTC) if unit == "hours" else
+                  end_by_looking(name, last_by_walking(name, "PT", shown(name, at), period, ahead=24)))
+        local = looked.astimezone(wall_clock(name)).isoformat()
+        if (found.until, found.until_local.isoformat()) != (looked, local):
+            wrong.append(f"{name} {at} {period}: {found.until_local} is not {local}")
+    assert wrong == []
+    assert len(tried) > 300
+
+
+@cache
+def free_days(code: str) -> holidays.HolidayBase:
+    return holidays.country_holidays(code)
+
+
+def last_by_walking(name: str, code: str, act: date, period: Period, ahead: int = 200) -> date:
     """Walks from day to day as the wall clock shows them, asking the package itself who works."""
-    known = holidays.country_holidays(code)
-    seen = sorted({shown(name, datetime.combine(act, time(), UTC) + timedelta(hours=6 * n)) for n in range(4 * 200)})
+    known = free_days(code)
+    seen = sorted({shown(name, datetime.combine(act, time(), UTC) + timedelta(hours=6 * n)) for n in range(4 * ahead)})
     days = [day for day in seen if day > act]
     if period.unit == "working days":
         days = [day for day in days if known.is_working_day(day)]
