@@ -110,6 +110,7 @@ def test_what_is_no_reference_says_why(typed: str, why: str) -> None:
 
 SHEETS = {
     "request": letter(act("Request", ASKED), COVER),
+    "request_by_night": letter(act("Request", ASKED), replace(COVER, approvals=SIGNED[:1])),
     "withdrawal": letter(act("Withdraw", Withdraw("the victim was paid back")), replace(
         COVER, mandate=None, mandate_approvals=(), approvals=SIGNED[:1], about="K7Q-F3M-XAR")),
     "extension": letter(act("Extend", Extend(Basis("de-1", "DE", "section 2", "Court", "7 Js 1/26"),
@@ -135,7 +136,7 @@ def test_every_kind_that_is_said_has_its_letter() -> None:
     assert set(paper._TITLES) == spoken - {"Request"}
     assert set(paper._CONDITIONS) == set(Condition)
     assert set(Reason) - set(paper._REASONS) == {Reason.NOAS, Reason.WITHDRAWN, Reason.NOT_KEPT, Reason.NOT_DECIDED,
-                                                 Reason.NOT_TRACED}
+                                                 Reason.NOT_SIGNED, Reason.NOT_TRACED}
 
 
 @pytest.mark.parametrize(("kind", "body"), [("Keep", Keep(eur("1.00"), True)), (
@@ -144,6 +145,12 @@ def test_a_short_letter_says_what_its_act_says(kind: str, body: object) -> None:
     said = text(letter(act(kind, body), replace(COVER, mandate=None, mandate_approvals=(), about="K7Q-F3M-XAR")))
     assert "K7Q-F3M-XAR" in said
     assert ("1.00 EUR" in said) == (kind == "Keep")
+
+
+def test_r94_a_letter_of_one_officer_says_until_when_the_second_may_sign() -> None:
+    by_one, by_two = (text(letter(act("Request", ASKED), replace(COVER, approvals=SIGNED[:many]))) for many in (1, 2))
+    assert "A second signs by" in " ".join(by_one.split())
+    assert "A second signs by" not in " ".join(by_two.split())
 
 
 def test_a_stranger_cannot_steer_the_page() -> None:

@@ -97,13 +97,14 @@ def erase(asked: Erasing) -> None:
 
 @command
 def list_drafts(home: Home = ELSEWHERE, officer: Looking = "", as_json: AsJson = False) -> None:
-    """Acts that wait for officers' signatures."""
+    """Acts that wait for officers' signatures; one that left with a single signature, and when it is withdrawn, too."""
     rows = Desk(home, officer).get("/drafts")
     if as_json:
         show_json(rows)
     else:
-        show_table(("act", "kind", "to", "request", "signed"), (
-            (r["act"], r["kind"], r["to"] or "", r["request"] or "", f"{len(r['signed'])} of {r['needs']}")
+        show_table(("act", "kind", "to", "request", "signed", "withdrawn at"), (
+            (r["act"], r["kind"], r["to"] or "", r["request"] or "", f"{len(r['signed'])} of {r['needs']}",
+             f"{(r['second_by'] or '')[:16]}")
             for r in rows
         ))
 

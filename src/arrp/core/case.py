@@ -38,6 +38,7 @@ class Case:
     report: Report | None = None
     mandate: tuple[str, Mandate] | None = None
     losses: Mapping[tuple[str, str], tuple[str, LossAct]] = field(default_factory=dict)  # by (stated by, loss id)
+    by_one: frozenset[str] = frozenset()  # hashes of loss acts that one officer signed, and a second has yet to
     told: Mapping[str, datetime] = field(default_factory=dict)
     ends: Mapping[str, EndComputed] = field(default_factory=dict)  # request -> how its hold's legal end was found
     requests: Mapping[str, Request] = field(default_factory=dict)
@@ -171,7 +172,8 @@ def _signed(case: Case, event: Event) -> Case:
     said = event.body
     if said.mandate is not None:
         return replace(case, mandate=(said.act_hash, said.mandate))
-    return _with_loss(case, said.act_hash, said.loss)
+    by_one = case.by_one - {said.act_hash} | ({said.act_hash} if len(said.approvals) == 1 else set())
+    return _with_loss(replace(case, by_one=by_one), said.act_hash, said.loss)
 
 
 def _with_loss(case: Case, act_hash: str, loss: LossAct) -> Case:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from arrp.core.by_hand import PAPER, is_unsigned
 from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Event, Intent, Verb
 from arrp.core.hold import Hold
+from arrp.core.mandate import SECOND_WITHIN
 from arrp.core.money import Amount
 from arrp.core.request import WISH, Request, Terms
 
@@ -20,6 +22,14 @@ ANSWERS = {
 }  # fmt: skip
 
 
+def second_by(event: Event) -> datetime | None:
+    """R-94: until when a second officer signs a request that left under a mandate with one signature, and until when it
+    may be applied; None for any other act."""
+    if event.kind != "Request" or len(event.officers) != 1 or event.body.mandate_act is None or event.body.instructs:
+        return None
+    return min(event.at + SECOND_WITHIN, event.not_after or event.at + SECOND_WITHIN)
+
+
 def begun(me: str, event: Event, *, withdrawn: bool) -> Request:
     """The request as its own act begins it; `withdrawn` when a withdrawal overtook it (R-27)."""
     side = "requesting" if event.by == me else "requested"
@@ -28,7 +38,7 @@ def begun(me: str, event: Event, *, withdrawn: bool) -> Request:
         id=event.request or "", side=side, peer=event.to if side == "requesting" else event.by, body=body,
         at=event.at, not_after=event.not_after, wish="withdrawn" if withdrawn else "sent", answer="none",
         terms=Terms.unanswered(body.asked), keep=body.keep, by_officers=event.officers,
-        until=body.until if body.instructs else None,
+        until=body.until if body.instructs else None, act_hash=event.act_hash, second_by=second_by(event),
     )  # fmt: skip
 
 
@@ -64,6 +74,10 @@ def _decide(request: Request, event: Event) -> Request:
                    basis=said.basis or request.basis)
 
 
+def _approved(request: Request, event: Event) -> Request:
+    return replace(request, by_officers=(*request.by_officers, event.body.approval.officer), second_by=None)
+
+
 def _keep(request: Request, event: Event) -> Request:
     return replace(request, keep=event.body.amount, rest_free=event.body.rest_free)
 
@@ -94,6 +108,7 @@ CHANGES: dict[str, Change] = {
     **dict.fromkeys(RETURN_FACTS, _returned),
     "MovedOn": _moved_on,
     "Decide": _decide,
+    "Approved": _approved,
     "Keep": _keep,
     "Withdraw": lambda request, _: replace(request, wish="withdrawn"),
     "RequestDelivered": _delivered,

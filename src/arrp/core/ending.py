@@ -24,7 +24,7 @@ from arrp.core.stating import account_of, book_of, claim_of, finish, restate, st
 from arrp.core.step import CoreAnswer, Step
 
 # Why a hold ended by its own clock; anything else is a release.
-LAPSES = frozenset({Reason.NOT_KEPT, Reason.NOT_DECIDED, Reason.LAPSED})
+LAPSES = frozenset({Reason.NOT_KEPT, Reason.NOT_DECIDED, Reason.NOT_SIGNED, Reason.LAPSED})
 
 
 def keep(step: Step, request: Request, said: Keep) -> None:

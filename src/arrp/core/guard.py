@@ -1,5 +1,6 @@
 """A hold whose legal end comes near is somebody's business, on both sides: told early, and louder as it comes (R-59).
-So is an account holder whom the law wants told, at whoever keeps the money (R-72).
+So is an account holder whom the law wants told, at whoever keeps the money (R-72), and a request that a second officer
+has yet to sign (R-94).
 
 Nothing is decided here. Who does nothing is told four times, and then the hold lapses by its own clock.
 """
@@ -53,12 +54,21 @@ def _next(case: Case, marks: list[Mark]) -> datetime | None:
 
 def _all_marks(case: Case, request: Request, rules: Rules) -> Iterator[list[Mark]]:
     hold, power = request.hold, rules.own_power()
+    if request.second_by is not None and request.side == "requesting" and request.is_open:
+        yield _of_the_second(request, request.second_by)
     if hold is None or hold.placed_at is None or hold.state not in ("provisional", "confirmed", "secured"):
         return
     if hold.until is not None and hold.state != "secured" and (hold.decided or hold.decide_by is None):
         yield _of_the_end(hold, hold.placed_at, hold.until)
     if power is not None and power.notice == "required" and hold.holder == rules.me.id and request.id not in case.told:
         yield _of_the_notice(hold, hold.placed_at, power)
+
+
+def _of_the_second(request: Request, end: datetime) -> list[Mark]:
+    """R-94: two hours and half an hour before what one officer sent is withdrawn."""
+    why = f"{request.body.asked} is withdrawn at {end:%Y-%m-%dT%H:%MZ} unless a second officer signs"
+    return [Mark(end - before, f"second {request.id} {words}", to, why)
+            for (words, before), to in zip(LAST, (DUTY, SECOND), strict=True)]
 
 
 def _of_the_end(hold: Hold, begin: datetime, end: datetime) -> list[Mark]:

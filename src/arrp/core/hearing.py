@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from arrp.core import allocating, correcting, deciding, ending, holding, instructing, requesting, returning
+from arrp.core import allocating, approving, correcting, deciding, ending, holding, instructing, requesting, returning
 from arrp.core.changes import ANSWERS
 from arrp.core.errors import Malformed, Refused
 from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Answered, Delivered, Signed
 from arrp.core.hold import HOLD
-from arrp.core.mandate import check_loss, check_mandate
+from arrp.core.mandate import check_loss, check_mandate, check_signers
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, check_entitled
 from arrp.core.request import ANSWER, Asked, Reason, Request
@@ -44,7 +44,7 @@ def hear(step: Step, heard: Heard) -> None:
     if side not in (request.side, None) or request.peer != heard.sender:
         raise Refused(f"{heard.sender} is not the {row.writer} side of {request.id}", rule="R-24", code="not-a-party")
     if row.command:
-        _check_command(heard, request)
+        _check_command(step, heard, request)
     check_assets(heard, request)
     if row.writer == "either":
         correcting.heard(step, heard, request)
@@ -58,14 +58,18 @@ def hear(step: Step, heard: Heard) -> None:
         _told(step, heard, request)
 
 
-def _check_command(heard: Heard, request: Request) -> None:
-    """R-22: an authority passes on by itself what its requester signed; everybody else signs."""
+def _check_command(step: Step, heard: Heard, request: Request) -> None:
+    """R-22: an authority passes on by itself what its requester signed, and a node withdraws what no second officer
+    signed (R-94); everybody else signs."""
     passed_on = heard.kind in instructing.DOWN and request.relation == "instructs"
-    needs = 0 if passed_on else KINDS[heard.kind].approvals
+    takes_back = heard.kind == "Withdraw" and request.second_by is not None
+    needs = 0 if passed_on or takes_back else KINDS[heard.kind].approvals
     if len(heard.officers) < needs:
         raise Refused(f"{heard.kind} needs the signatures of {needs} officers whose role carries it", rule="R-22",
                       code="approvals")
     instructing.check_whose(heard, request)
+    if heard.kind == "Approved":
+        approving.check_second(step, heard, request)
 
 
 def check_assets(heard: Heard, request: Request) -> None:
@@ -135,6 +139,7 @@ def _check_request(step: Step, heard: Heard, requester: Participant) -> None:
     if len(heard.officers) < KINDS["Request"].approvals:
         if heard.mandate is None:
             raise Refused("a request needs two officers' signatures or a mandate", rule="R-22", code="approvals")
+        check_signers(heard.mandate, body, len(heard.officers))
         check_mandate(heard.mandate, replace(body, hops=0) if body.instructs else body,
                       step.rules.me.country, heard.tally.under_mandate, step.now)
     if heard.loss is None:
@@ -167,6 +172,8 @@ def _wished(step: Step, heard: Heard, request: Request) -> None:
         return
     elif request.relation == "pursues" and heard.kind in instructing.OURS_TO_SIGN:
         instructing.wish_for_officers(step, heard, request)
+    elif heard.kind == "Approved":
+        approving.heard_second(step, heard, request)
     elif heard.kind in APPLIED:
         APPLIED[heard.kind](step, request, heard.body, heard.officers)
 

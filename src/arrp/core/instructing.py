@@ -24,7 +24,7 @@ from arrp.core.events import (
     ObjectionStated,
     ReturnStated,
 )
-from arrp.core.mandate import check_mandate
+from arrp.core.mandate import check_mandate, check_signers, is_by_mandate
 from arrp.core.people import call_strangers, check_called_back
 from arrp.core.policy import Participant, Tally, beyond_policy
 from arrp.core.request import ANSWER, Asked, Request, Terms
@@ -57,7 +57,7 @@ def _not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
     if _standing(step, request.body) is None:
         return "no standing mandate covers an instruction"
     requester = step.rules.participant(request.peer)
-    return beyond_policy(step.rules.policy, requester, request.body, tally, not request.by_officers)
+    return beyond_policy(step.rules.policy, requester, request.body, tally, is_by_mandate(request))
 
 
 def _holder(step: Step, request: Request) -> Participant | None:
@@ -68,6 +68,7 @@ def _holder(step: Step, request: Request) -> Participant | None:
 def _standing(step: Step, body: Asked) -> str | None:
     for act_hash, mandate in step.rules.standing:
         try:
+            check_signers(mandate, body, 0)
             check_mandate(mandate, replace(body, hops=0), step.rules.me.country, 0, step.now)
         except Refused:
             continue
@@ -191,7 +192,7 @@ def restated(step: Step, heard: Heard, up: Request) -> Any:
     if isinstance(body, HoldStated | ReturnStated):
         return replace(body, hold=replace(body.hold, request=up.id), rests_on=heard.id)
     if isinstance(body, LegsStated):
-        legs = tuple(told_onward(replace(leg, request=up.id), step.rules.own_power()) for leg in body.legs)
+        legs = tuple(told_onward(step, up, replace(leg, request=up.id)) for leg in body.legs)
         if heard.id == PAPER:  # followed by an officer, never by a node alone
             legs = tuple(replace(leg, onward="ask") if leg.onward == "free" else leg for leg in legs)
         return replace(body, legs=legs, rests_on=heard.id)

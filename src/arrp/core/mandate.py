@@ -7,11 +7,13 @@ enforces what it sees (R-15). The `Loss` act travels with it: what was lost, wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from arrp.core.errors import Refused
 from arrp.core.money import Amount
-from arrp.core.request import Asked
+from arrp.core.request import Asked, Request
+
+SECOND_WITHIN = timedelta(hours=4)  # in which a second officer signs what one let leave (R-94)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Mandate:
     valid_from: datetime
     valid_until: datetime
     night_approvals: int = 2
+
+    @property
+    def signers(self) -> int:
+        """Officers who sign a request under it before it leaves: nobody, or at night one (R-94)."""
+        return 1 if self.loss is None and self.night_approvals == 1 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,31 @@ def check_mandate(mandate: Mandate, body: Asked, country: str, used: int, now: d
                 rule="R-15",
                 code="beyond-mandate",
             )
+
+
+def check_signers(mandate: Mandate, body: Asked, officers: int) -> None:
+    """R-94: so many officers signed a request under the mandate as it wants, and one alone instructs nobody. Raises
+    Refused."""
+    if officers != mandate.signers or (officers and body.instructs):
+        kind = "standing" if mandate.loss is None else "of one loss"
+        raise Refused(
+            f"{officers} officers signed this request, its mandate is {kind} and wants {mandate.signers}"
+            f"{'; one officer alone instructs nobody' if body.instructs else ''}. Have two officers sign it.",
+            rule="R-94",
+            code="approvals",
+        )
+
+
+def is_by_mandate(request: Request) -> bool:
+    """R-17: whether a mandate stands behind a request that comes in, where two officers do not."""
+    return not request.by_officers or request.second_by is not None
+
+
+def loss_signers(mandate: Mandate | None, body: Asked, sender: str, needed: int) -> int:
+    """R-14: how many officers signed the loss act that comes with a request: `needed`; one where one may act (R-94), or
+    where an authority hands on what another stated, whose signatures it has counted (R-22)."""
+    handed_on = body.instructs is not None and body.stated_by != sender
+    return 1 if handed_on or (mandate is not None and mandate.signers) else needed
 
 
 def check_loss(loss: LossAct, body: Asked, used: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from arrp.core import (
     allocating,
+    approving,
     correcting,
     deciding,
     ending,
@@ -61,7 +62,6 @@ from arrp.core.step import (
     Reconciled,
     Step,
     Tick,
-    approve,
 )
 
 
@@ -173,6 +173,7 @@ def _tick(step: Step, given: Tick) -> None:
     ending.clocks(step)
     returning.watch(step)
     reading.look(step)
+    approving.watch(step)
     allocating.allocate(step)
     requesting.watch(step)
     guard.watch(step)
@@ -184,7 +185,7 @@ _GIVEN: dict[type, Callable[[Step, Any], None]] = {
     CoreAnswer: _answered,
     Joined: holding.join,
     Reconciled: recovering.reconcile,
-    Approve: approve,
+    Approve: approving.approve,
     Receipted: hearing.receipted,
     Late: _late,
     Tick: _tick,
@@ -203,6 +204,7 @@ def _dues(case: Case, rules: Rules) -> list[datetime | None]:
         *ending.dues(case, rules),
         *returning.dues(case, rules),
         *allocating.dues(case, rules),
+        *approving.dues(case, rules),
         *requesting.dues(case, rules),
         *guard.dues(case, rules),
         reading.look_due(case, rules),

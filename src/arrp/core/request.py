@@ -49,6 +49,7 @@ class Reason(StrEnum):
     WITHDRAWN = "WITHDRAWN"
     NOT_KEPT = "NOT_KEPT"
     NOT_DECIDED = "NOT_DECIDED"
+    NOT_SIGNED = "NOT_SIGNED"
     LAPSED = "LAPSED"
     OBJECTION = "OBJECTION"
     NOT_TRACED = "NOT_TRACED"
@@ -272,6 +273,8 @@ class Request:
     until: datetime | None = None
     by_officers: tuple[str, ...] = ()
     unsigned: bool = False  # what is known of its answer and hold was typed from paper
+    act_hash: str = ""  # of the act that asks
+    second_by: datetime | None = None  # until when a second officer signs it; None: nobody has to
 
     @property
     def relation(self) -> str:

@@ -11,10 +11,11 @@ from datetime import datetime
 from arrp.core.account import country_of, institution_of
 from arrp.core.case import Case
 from arrp.core.commitment import commit
+from arrp.core.covering import check_loss_act, covering
 from arrp.core.deadline import hours_after
 from arrp.core.errors import Conflict, Malformed, Refused
 from arrp.core.events import CaseOpened
-from arrp.core.mandate import LossAct, Mandate, check_mandate
+from arrp.core.mandate import LossAct, Mandate
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, Rules, check_entitled
 from arrp.core.report import Report
@@ -57,7 +58,8 @@ def _name(place: int, found: Report) -> str:
 
 
 def send(step: Step, command: Command) -> None:
-    """Step 4: draft one request. Under a mandate that covers it, it leaves at once; else two sign."""
+    """Step 4: draft one request. Under a mandate that covers it, it leaves at once, or when one officer signed (R-94);
+    else two sign."""
     body: Asked = command.body
     asked = complete(step, body)
     peer = whom(step, asked)
@@ -65,13 +67,15 @@ def send(step: Step, command: Command) -> None:
     check_source(step, asked)
     request_id = step.new_id(command.id, "request")
     not_after = hours_after(step.now, step.rules.request_hours_max)
-    covered = covering(step, asked, peer)
-    asked = with_keep(step, replace(asked, mandate_act=covered, loss_act=loss_act_of(step)))
-    if covered:
+    alone = covering(step, asked, peer)
+    by_one = covering(step, asked, peer, officers=1) if alone is None else None
+    asked = with_keep(step, replace(asked, mandate_act=alone or by_one, loss_act=loss_act_of(step)))
+    if alone:
         step.ask(request_id, peer.id, asked, not_after)
         return
     draft = draft_of(step, replace(command, request=request_id, body=asked), "Request", peer.id, not_after)
-    step.draft(command, draft)
+    check_loss_act(step, by_one)
+    step.draft(command, replace(draft, needs=1) if by_one else draft)
 
 
 def typed_source(payment: int, leg: str) -> Source:
@@ -176,19 +180,6 @@ def _payment_amount(case: Case, source: Source) -> Amount:
     if found is None:
         raise Refused("there is no reported loss in this case", rule="R-12")
     return found.payments[_place(found, source)].amount
-
-
-def covering(step: Step, body: Asked, peer: Participant) -> str | None:
-    """The hash of the mandate under which this request may leave alone, None when officers must sign."""
-    candidates = [*([step.case.mandate] if step.case.mandate else []), *step.rules.standing]
-    for act_hash, mandate in candidates:
-        used = sum(r.body.claim.minor for r in step.case.wishes if r.body.mandate_act == act_hash)
-        try:
-            check_mandate(mandate, body, peer.country, used, step.now)
-        except Refused:
-            continue
-        return act_hash
-    return None
 
 
 def loss_act_of(step: Step) -> str | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from arrp.core.account import short_account
 from arrp.core.by_hand import is_unsigned
 from arrp.core.case import Case
+from arrp.core.changes import second_by
 from arrp.core.events import Event, Verb
 from arrp.core.hold import Hold
 from arrp.core.request import Leg, Request, Terms
@@ -70,6 +71,8 @@ def _request(event: Event) -> str:
     how = "instructs" if body.instructs else "asks"
     keep = f", keeping {body.keep} at once" if body.keep is not None else ""
     signed = f"signed by {' and '.join(event.officers)}" if event.officers else "under its mandate"
+    if (by := second_by(event)) is not None:
+        signed = f"{signed} alone, under its standing mandate; a second officer signs by {by:%d %b %H:%M} UTC"
     return f"{how} {event.to} to {body.ask} up to {body.asked} at {short_account(body.account)}{keep} ({signed})"
 
 
@@ -94,7 +97,7 @@ _AWAITED = {
     "objection": "a decision on an objection", "call-back": "a call-back",
     "correct": "what was told to be corrected", "erase": "what was told to be erased",
     "post": "an act to be sent by hand", "task": "its clerk",
-    "sign": "a signature on what the other side wishes",
+    "sign": "a signature on what the other side wishes", "second": "a second officer's signature",
 }  # fmt: skip
 
 
@@ -128,6 +131,7 @@ _SENTENCES: dict[str, Callable[[Event], str | None]] = {
     **dict.fromkeys(_HOLD, _hold),
     "Request": _request,
     "MovedOn": _legs,
+    "Approved": lambda event: f"{event.body.approval.officer} signs it too: two officers stand behind it",
     "Keep": _keep,
     "Withdraw": lambda event: f"withdraws: {event.body.reason}",
     "Release": lambda event: f"asks to hold at most {event.body.to}: {event.body.reason}",
@@ -174,14 +178,16 @@ def sentence(event: Event) -> str | None:
 
 
 def marks(request: Request, now: datetime) -> tuple[str, ...]:
-    """What a reader of a request must not overlook: money blocked without basis (R-47), a mirror past its
-    date (R-42), answers that nobody's node signed (R-97)."""
+    """What a reader of a request must not overlook: money blocked without basis (R-47), a mirror past its date (R-42),
+    a second signature that is due (R-94), answers that nobody's node signed (R-97)."""
     hold, found = request.hold, []
     if hold is not None and hold.state == "ending" and hold.amount.minor:
         found.append("HELD WITHOUT BASIS")
     if request.side == "requesting" and hold is not None and hold.in_force and hold.until and now >= hold.until:
         found.append("ended by its date, not yet confirmed")
     return (*found, "unsigned, from paper") if request.unsigned else tuple(found)
+    if request.second_by is not None and request.is_open:
+        found.append(f"a second officer signs by {request.second_by:%Y-%m-%dT%H:%MZ}, or it ends")
 
 
 def status(case: Case) -> str:

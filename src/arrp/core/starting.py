@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from arrp.core.answers import Held, Stopped
 from arrp.core.deadline import Basis, Power, earliest, hours_after
 from arrp.core.hold import Hold
+from arrp.core.mandate import is_by_mandate
 from arrp.core.money import Amount
 from arrp.core.notes import EndComputed, Intent
 from arrp.core.policy import Tally, beyond_policy
@@ -150,7 +151,7 @@ def not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
     if undecided_until(step, request, power, step.now) <= step.now:
         return "the time this credit may be held undecided is used up"
     requester = step.rules.participant(request.peer)
-    return beyond_policy(step.rules.policy, requester, request.body, tally, not request.by_officers)
+    return beyond_policy(step.rules.policy, requester, request.body, tally, is_by_mandate(request))
 
 
 def may_hold(step: Step, request: Request) -> bool:

@@ -18,8 +18,8 @@ from arrp.core.by_hand import PAPER
 from arrp.core.case import Case, apply
 from arrp.core.changes import ANSWERS
 from arrp.core.coins import Coins
-from arrp.core.errors import Conflict, Refused
-from arrp.core.events import ATTACHED, KINDS, Anomaly, Approved, Draft, Dropped, Escalated, Event, Signed
+from arrp.core.errors import Refused
+from arrp.core.events import ATTACHED, KINDS, Anomaly, Draft, Dropped, Escalated, Event, Signed
 from arrp.core.hold import HOLD, Hold
 from arrp.core.ledger import Part, Pin, Transfer
 from arrp.core.mandate import LossAct, Mandate
@@ -27,7 +27,6 @@ from arrp.core.messages import Approval
 from arrp.core.notes import Beside
 from arrp.core.policy import Rules, Tally
 from arrp.core.request import ANSWER, WISH, Request
-from arrp.core.roles import check_may_sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,24 +241,6 @@ def draft_of(step: Step, command: Command, kind: str, to: str | None, not_after:
     needs = row.own if to == step.me else row.approvals
     act = step.new_id(command.id, kind, command.request or "")
     return Draft(act, to, command.request, kind, needs, not_after, command.officer, command.body)
-
-
-def approve(step: Step, given: Approve) -> None:
-    """R-23: one more signature; the last one that is needed lets the act leave. Raises Refused, Conflict."""
-    draft = step.case.drafts.get(given.act)
-    if draft is None:
-        raise Conflict(f"there is no draft {given.act} waiting for approval; it left, or was dropped", rule="R-23")
-    if draft.not_after is not None and step.now >= draft.not_after:
-        raise Refused(f"the draft had to leave by {draft.not_after:%Y-%m-%dT%H:%M:%SZ}: draft it again", rule="R-23")
-    officer = given.approval.officer
-    check_may_sign(step.rules.me, officer, draft.kind)
-    signed = step.case.approvals.get(given.act, ())
-    if officer in {approval.officer for approval in signed}:
-        raise Refused(f"{officer} already signed this act: another officer must", rule="R-23", code="four-eyes")
-    step.note("ActApproved", Approved(given.act, given.act_hash, given.approval), draft.request)
-    signed = step.case.approvals[given.act]
-    if len(signed) >= draft.needs:
-        issue(step, draft, given.act_hash, signed)
 
 
 def issue(step: Step, draft: Draft, act_hash: str, signed: tuple[Approval, ...]) -> None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from arrp.core.approving import is_awaited
+from arrp.core.case import Case
 from arrp.core.deadline import Power
 from arrp.core.errors import Malformed
-from arrp.core.events import Event
+from arrp.core.events import KINDS, Draft, Event
 from arrp.core.hold import Hold
 from arrp.core.messages import Approval
 from arrp.core.notes import EndComputed
 from arrp.core.protocol import COMMANDS
+from arrp.core.request import Request
 from arrp.core.roles import check_may_wish
 from arrp.core.sentences import marks, sentence
 from arrp.core.step import Command
@@ -105,22 +108,36 @@ class Desk:
         drafted = [e.body.act for e in events if e.kind == "Drafted" and e.body.act in case.drafts]
         asked = [e.request for e in events if e.kind == "Request"]
         asked += [e.body.request for e in events if e.kind == "Drafted" and e.body.kind == "Request"]
+        left = [request for e in events if e.kind == "Request" and (request := case.requests.get(e.request or ""))]
         return {
             "case": case_id,
             "requests": asked,
-            "drafts": [self._draft_row(case.drafts[act], case) for act in drafted],
+            "drafts": [*(self._draft_row(case.drafts[act], case) for act in drafted),
+                       *(self._left_row(request, case) for request in left if is_awaited(request))],
             "said": [said for event in events if (said := sentence(event))],
         }
 
-    def _draft_row(self, draft: Any, case: Any) -> dict[str, Any]:
+    def _draft_row(self, draft: Draft, case: Case) -> dict[str, Any]:
         signed = [approval.officer for approval in case.approvals.get(draft.act, ())]
         return {"act": draft.act, "kind": draft.kind, "to": draft.to, "request": draft.request, "needs": draft.needs,
-                "signed": signed, "case": case.id}
+                "signed": signed, "case": case.id, "second_by": None}
+
+    def _left_row(self, request: Request, case: Case) -> dict[str, Any]:
+        """What left with one officer's signature is signed like a draft, until `second_by` (R-94)."""
+        with self.node.store.reading() as connection:
+            kept = talk.act(connection, request.act_hash)
+        return {"act": kept and kept.act, "kind": "Request", "to": request.peer, "request": request.id,
+                "needs": KINDS["Request"].approvals, "signed": list(request.by_officers[:1]), "case": case.id,
+                "second_by": request.second_by and request.second_by.isoformat()}
+
+    def _draft_rows(self, case: Case) -> list[dict[str, Any]]:
+        """What waits for a signature in a case; what must be signed soon comes first."""
+        left = [self._left_row(request, case) for request in case.requests.values() if is_awaited(request)]
+        return [*left, *(self._draft_row(draft, case) for draft in case.drafts.values())]
 
     def drafts(self, caller: Caller) -> list[dict[str, Any]]:
         """Acts that wait for officers' signatures."""
-        known = Known(self.service, caller).cases()
-        return [self._draft_row(draft, case) for case in known for draft in case.drafts.values()]
+        return [row for case in Known(self.service, caller).cases() for row in self._draft_rows(case)]
 
     def draft(self, caller: Caller, act: str) -> dict[str, Any]:
         """The exact bytes to read and sign. Raises NotFound."""
@@ -158,7 +175,7 @@ class Desk:
             "requests": [{**_object(dumps(request)), "marks": list(marks(request, self.node.clock.now()))}
                          for request in case.requests.values()],
             "objections": [parse_json(dumps(objection)) for _, objection in case.objections.values()],
-            "drafts": [self._draft_row(draft, case) for draft in case.drafts.values()],
+            "drafts": self._draft_rows(case),
             "returns": [{"request": request, **_object(dumps(stated))} for request, stated in case.returns.values()],
             "needs_a_person": sorted(case.escalated), "anomalies": list(case.anomalies),
             "log": [{"at": e.at.isoformat(), "by": e.by, "kind": e.kind, "said": sentence(e)} for e in events],

@@ -21,12 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arrp.core.errors import ArrpError, Conflict, Malformed, Refused, Unreachable
 from arrp.core.events import ATTACHED, KINDS, Delivered, Event
-from arrp.core.mandate import LossAct, Mandate
+from arrp.core.mandate import LossAct, Mandate, loss_signers
 from arrp.core.messages import Checkpoint, Head, Outcome, Receipt, StateExchange
 from arrp.core.roles import counted
 from arrp.core.step import Heard, Receipted
 from arrp.node.exchange import Exchange, receipt_for
 from arrp.node.passed_on import heard_again, was_passed_on
+from arrp.node.second import behind, check_later
 from arrp.node.service import Node, Service, Transaction, expired, retrying
 from arrp.node.store import cases, documents, talk, work
 from arrp.node.store.cases import BODIES
@@ -297,6 +298,8 @@ class Hearing:
         door.commit(conversation.case_id, given)
         self._count(door, heard)
         self._want(door, conversation, heard)
+        if heard.act.kind == "Approved":  # beside the first signature: together they are the evidence
+            talk.approved(door.connection, heard.act.body.act_hash, heard.act.body.approval)
 
     def _want(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> None:
         """R-58: the files of the documents it names are fetched from who named them."""
@@ -315,9 +318,10 @@ class Hearing:
         return was_passed_on(door, conversation.case_id, heard.head, heard.act)
 
     def _is_superseded(self, conversation: talk.Conversation, row: talk.Arrived, heard: Unpacked) -> bool:
-        """R-27: a command overtaken by one that did not wait; the request itself and facts are heard."""
+        """R-27: a command overtaken by one that did not wait; the request itself, its second signature and facts are
+        heard."""
         kind = KINDS[heard.act.kind]
-        return row.number < conversation.jumped and kind.command and heard.act.kind != "Request"
+        return row.number < conversation.jumped and kind.command and heard.act.kind not in ("Request", "Approved")
 
     def _check(self, door: Transaction, heard: Unpacked) -> None:
         row = KINDS[heard.act.kind]
@@ -334,6 +338,8 @@ class Hearing:
             raise Refused(f"{heard.act.kind} had to be applied by {min(last):%Y-%m-%dT%H:%M:%SZ}: send a new one",
                           rule="R-24", code="expired")
 
+        if heard.act.kind == "Approved":
+            check_later(door, self.node, heard)
     def _keep(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> None:
         """The bytes of what was heard stay: they are the evidence, and travel on attached."""
         head = heard.head
@@ -349,22 +355,25 @@ class Hearing:
         given = Heard(head.act_hash, head.sender, act.kind, act.request or "", act.body,
                       tuple(approval.officer for approval in head.approvals), not_after=act.not_after)
         if act.kind != "Request":
+        if act.kind == "Approved":
+            return replace(given, tally=behind(door, self.node, heard))
             return given
-        body = act.body
-        mandate = self._enclosed(heard, body.mandate_act, Mandate, head.sender)
-        loss = self._enclosed(heard, body.loss_act, LossAct, body.stated_by)
+        body, needed = act.body, ATTACHED["Loss"].approvals
+        mandate = self._enclosed(heard, body.mandate_act, Mandate, head.sender, ATTACHED["Mandate"].approvals)
+        loss = self._enclosed(heard, body.loss_act, LossAct, body.stated_by,
+                              loss_signers(mandate, body, head.sender, needed))
         tally = door.tally(head.sender, self._key(heard), body, given.officers)
         return replace(given, mandate=mandate, mandate_hash=body.mandate_act, loss=loss, tally=tally)
 
-    def _enclosed(self, heard: Unpacked, named: str | None, body: type[T], by: str) -> T | None:
-        """The attached act of that hash, said by `by` and approved by two of its officers whose role
-        carries it (R-15, R-90); None when it is not there."""
+    def _enclosed(self, heard: Unpacked, named: str | None, body: type[T], by: str, needed: int) -> T | None:
+        """The attached act of that hash, said by `by` and approved by as many of its officers as are needed,
+        whose role carries it (R-15, R-90); None when it is not there."""
         found: Enclosed | None = next((e for e in heard.attached if e.act_hash == named), None)
         if found is None or found.by != by or not isinstance(found.act.body, body):
             return None
         who = self.node.rules.participant(by)
         signed = counted(who, (approval.officer for approval in found.approvals), found.act.kind)
-        return found.act.body if len(signed) >= ATTACHED[found.act.kind].approvals else None
+        return found.act.body if len(signed) >= needed else None
 
     def _count(self, door: Transaction, heard: Unpacked) -> None:
         """What was accepted for work counts towards the caps of R-17; what was refused does not."""

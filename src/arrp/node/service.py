@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arrp.core.answers import InForce
 from arrp.core.case import Case, apply
+from arrp.core.changes import second_by
 from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound, Outdated, Refused, Unreachable
 from arrp.core.events import KINDS, Draft, Event
 from arrp.core.mandate import Mandate
@@ -407,8 +408,7 @@ class Transaction:
             return event
         kept = talk.own_act(self.connection, self.node.me, event.act)
         if kept is None:
-            act = Act(event.act, event.request, event.to, event.kind, Handling.H1, Uses(), event.body, event.not_after)
-            kept = self._keep(case_id, act)
+            kept = self._keep(case_id, event, body)
         self._queue(case_id, event, kept)
         return replace(event, act_hash=kept.act_hash)
 
@@ -432,8 +432,8 @@ class Transaction:
         head = Head(
             v=VERSION, id=self.node.clock.new_id(), sender=self.node.me, epoch=self.service.recovering.epoch,
             to=event.to, request=request, number=spoken.sent, seen=spoken.seen, answers=None, urgency=urgency,
-            sent_at=self.now, apply_by=event.not_after if row.command else None, act_hash=kept.act_hash,
-            approvals=kept.approvals,
+            sent_at=self.now, apply_by=(second_by(event) or event.not_after) if row.command else None,
+            act_hash=kept.act_hash, approvals=kept.approvals,
             mandate=event.body.mandate_act if event.kind == "Request" else None,
         )
         attached = (event.body.mandate_act, event.body.loss_act) if event.kind == "Request" else ()

@@ -12,8 +12,8 @@ from typing import Any
 
 from arrp.core.crime import Crime
 from arrp.core.deadline import Basis
-from arrp.core.events import Event
-from arrp.core.mandate import Mandate
+from arrp.core.events import KINDS, Event
+from arrp.core.mandate import SECOND_WITHIN, Mandate
 from arrp.core.messages import Act, Approval
 from arrp.core.policy import Participant
 from arrp.core.request import Asked, Condition, Document, Reason
@@ -51,6 +51,7 @@ def letter(act: Act, cover: Cover) -> Sheet:
 
 
 _TITLES = {
+    "Approved": "A second officer has signed our request",
     "Keep": "How much of the hold we claim", "Withdraw": "Withdrawal of our request",
     "Release": "Release of held money", "Decide": "Decision on the hold", "Extend": "Extension of the hold",
     "Secure": "Order that secures the hold", "NamePayee": "To whom the money goes back",
@@ -171,6 +172,8 @@ def _decided(body: Any) -> tuple[Part]:
 
 _BODIES: dict[str, Callable[[Any], Any]] = {
     "Request": _asked,
+    "Approved": lambda body: _one("What we tell you", Row("Our request", "a second officer has signed it: it stands"),
+                                  Row("Officer", body.approval.officer), Row("Over act hash", body.act_hash)),
     "Keep": lambda body: _one("What we tell you", Row("We claim of the hold", str(body.amount)), Row(
         "The rest", "may go free now" if body.rest_free else "stays held until you hear from us, or its time ends")),
     "Withdraw": lambda body: _one("What we tell you", Row("We no longer ask for", "any hold: let it go now, unless an "
@@ -212,14 +215,23 @@ def _stated(act: Act, cover: Cover) -> tuple[Part]:
 
 def _signed(cover: Cover) -> Part:
     """R-22: the persons behind it, by name and key."""
-    if cover.approvals:
-        return Part("Approved by", tuple(approval_row(cover.sender, one) for one in cover.approvals))
-    if cover.mandate is not None:
+    signed = tuple(approval_row(cover.sender, one) for one in cover.approvals)
+    if cover.mandate is not None and len(signed) < KINDS["Request"].approvals:
         until = f"up to {cover.mandate.total} in all, valid until {instant_words(cover.mandate.valid_until)}"
         signers = tuple(approval_row(cover.sender, one) for one in cover.mandate_approvals)
-        return Part("Sent under a mandate", (Row("Mandate", until), *signers),
-                    ("Two officers signed in advance what may be asked without a further signature.",))
+        return Part("Sent under a mandate", (Row("Mandate", until), *signers, *signed), (_without(signed, cover),))
+    if signed:
+        return Part("Approved by", signed)
     return Part("Approved by", said=("This kind of letter needs no officer's signature.",))
+
+
+def _without(signed: tuple[Row, ...], cover: Cover) -> str:
+    """What the mandate lets go without: any signature, or for four hours the second one (R-94)."""
+    if not signed:
+        return "Two officers signed in advance what may be asked without a further signature."
+    by = instant_words(cover.written_at + SECOND_WITHIN)
+    return (f"Two officers signed in advance what one officer, the last named here, may ask alone. A second signs by {by} "
+            "and we write to you; without that letter let the money go then, unless an order of your country holds it.")
 
 
 def approval_row(sender: Participant, approval: Approval) -> Row:

@@ -1,0 +1,122 @@
+"""R-94 through real nodes: one officer acts alone under a standing mandate, a second signs within four hours, or it ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from arrp.core.errors import Conflict, Refused
+from arrp.core.events import Withdraw
+from arrp.core.request import Reason
+from tests.conftest import ABOVE_THE_STORE
+from tests.node.night import WHOLE, alone, asked, blocked, came, falls, mine, reported, signs_too
+from tests.node.world import LT, PT, START, World, amount, restarted
+
+pytestmark = ABOVE_THE_STORE
+ALL = amount(WHOLE).minor
+
+
+def said_by(world: World, node: str, kind: str) -> list[object]:
+    return [event.body for event in world.log(node) if event.kind == kind and event.by == node]
+
+
+@pytest.mark.parametrize(("to", "holder"), [(LT, "VASP-LT"), (PT, "BANK-PT")], ids=["a holder", "through an authority"])
+def test_r94_what_one_officer_sent_is_held_and_stays_when_a_second_signs(world: World, to: str, holder: str) -> None:
+    request = alone(world, to)
+    assert blocked(world, to) == ALL
+    due = mine(world, request).second_by
+    assert due == START + timedelta(hours=4)
+    world.run(hours=3)
+    signs_too(world, request)
+    world.run(hours=3)
+    assert blocked(world, to) == ALL
+    asked_there = mine(world, request, "VASP-LT" if to == LT else "NCB-PT")
+    assert (asked_there.by_officers, asked_there.second_by) == (("Ana", "Ben"), None)
+    assert not said_by(world, "NCB-ES", "Withdraw")
+
+
+@pytest.mark.parametrize(("to", "holder"), [(LT, "VASP-LT"), (PT, "BANK-PT")], ids=["a holder", "through an authority"])
+def test_r94_nobody_signs_and_it_is_withdrawn_once(world: World, to: str, holder: str) -> None:
+    """Not a second early; somebody is called two hours before and again half an hour before; all of it goes free."""
+    request = alone(world, to)
+    world.run(hours=3, minutes=58)
+    assert blocked(world, to) == ALL
+    warned = [e.body.to for e in world.log("NCB-ES") if e.kind == "Escalated" and e.body.what.startswith("second ")]
+    assert warned == ["duty officer", "second contact"]
+    world.run(minutes=3)
+    (why,) = said_by(world, "NCB-ES", "Withdraw")
+    assert "no second officer" in why.reason  # type: ignore[attr-defined]
+    world.run(hours=5)
+    assert len(said_by(world, "NCB-ES", "Withdraw")) == 1
+    assert blocked(world, to) == 0
+    assert mine(world, request).hold.state == "released"  # type: ignore[union-attr]
+    with pytest.raises(Refused, match="R-94") as late:
+        signs_too(world, request)
+    assert late.value.code == "ended"
+
+
+def test_r94_the_holder_ends_it_when_it_hears_nothing(world: World) -> None:
+    """The bureau's node is away when its four hours are over: what it asked does not stand for ever."""
+    request = alone(world)
+    world.stop("NCB-ES")
+    world.run(hours=3, minutes=58)
+    assert blocked(world) == ALL
+    world.run(minutes=5)
+    assert blocked(world) == 0
+    there = mine(world, request, "VASP-LT")
+    assert (there.hold.state, there.hold.why, there.answer) == ("lapsed", Reason.NOT_SIGNED, "ended")  # type: ignore[union-attr]
+    world.start("NCB-ES")
+    world.run(minutes=10)
+    assert mine(world, request).answer == "ended"
+
+
+def test_r94_what_could_not_be_delivered_for_four_hours_holds_nothing(world: World) -> None:
+    """Both acts wait for a peer that is away; whichever comes first there, nothing is held."""
+    falls(world)
+    came(world, LT)
+    case = reported(world, LT)
+    world.post.lose = lambda url, _: "parcel" if "vasp-lt" in url else None
+    asked(world, case, LT)
+    world.run(hours=5)
+    world.post.lose = lambda url, _: None
+    world.run(minutes=20)
+    assert blocked(world) == 0
+    assert not [event for event in world.log("VASP-LT") if event.kind == "HoldPlaced"]
+
+
+def test_r94_the_second_signature_survives_a_restart_and_is_not_counted_twice(world: World) -> None:
+    request = alone(world)
+    restarted(world, "NCB-ES")
+    restarted(world, "VASP-LT")
+    signs_too(world, request)
+    with pytest.raises((Conflict, Refused)):
+        signs_too(world, request)
+    world.run(minutes=2)
+    assert mine(world, request, "VASP-LT").by_officers == ("Ana", "Ben")
+
+
+def test_r94_r23_the_officer_who_sent_it_is_not_the_second(world: World) -> None:
+    request = alone(world)
+    with pytest.raises(Refused, match="another officer must") as twice:
+        signs_too(world, request, "Ana")
+    assert twice.value.code == "four-eyes"
+    assert mine(world, request).second_by is not None
+
+
+def test_r94_r14_the_loss_act_counts_with_one_signature_under_it(world: World) -> None:
+    """Without a standing mandate that lets one act, one signature over the loss act opens nothing."""
+    came(world, LT)
+    asked(world, reported(world, LT), LT)
+    world.run(minutes=2)
+    assert [e.body.code for e in world.log("VASP-LT") if e.kind == "ActRefused"] == ["no-loss"]
+    assert blocked(world) == 0
+
+
+def test_r94_r47_an_officer_withdraws_what_waits_for_a_signature(world: World) -> None:
+    request = alone(world)
+    world.officer("NCB-ES", "withdraw", Withdraw("wrong report"), request=request, by=("Ana",))
+    world.run(minutes=2)
+    assert blocked(world) == 0
+    world.run(hours=5)
+    assert len(said_by(world, "NCB-ES", "Withdraw")) == 1
