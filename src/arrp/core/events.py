@@ -107,8 +107,8 @@ RETURN_FACTS = ("ReturnAnnounced", "ReturnSent", "ReturnFailed")
 def _commands() -> dict[str, Kind]:
     return {
         "Request": Kind(Asked, "requesting", 2, 2, command=True),
-        "Keep": Kind(Keep, "requesting", 0, 0, command=True),
         "Approved": Kind(Approved, "requesting", 0, 0, command=True),
+        "Keep": Kind(Keep, "requesting", 0, 0, command=True),
         "Withdraw": Kind(Withdraw, "requesting", 1, 1, command=True, waits=False),
         "Release": Kind(Release, "requesting", 1, 1, command=True, waits=False),
         "Decide": Kind(Decide, "requesting", 2, 1, command=True),

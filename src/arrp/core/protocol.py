@@ -170,10 +170,10 @@ def _tick(step: Step, given: Tick) -> None:
     deciding.forget(step)
     if case_is_over(step.case):
         return
+    approving.watch(step)
     ending.clocks(step)
     returning.watch(step)
     reading.look(step)
-    approving.watch(step)
     allocating.allocate(step)
     requesting.watch(step)
     guard.watch(step)
@@ -201,10 +201,10 @@ def next_due(case: Case, rules: Rules) -> datetime | None:
 
 def _dues(case: Case, rules: Rules) -> list[datetime | None]:
     return [
+        *approving.dues(case, rules),
         *ending.dues(case, rules),
         *returning.dues(case, rules),
         *allocating.dues(case, rules),
-        *approving.dues(case, rules),
         *requesting.dues(case, rules),
         *guard.dues(case, rules),
         reading.look_due(case, rules),

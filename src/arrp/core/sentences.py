@@ -185,9 +185,9 @@ def marks(request: Request, now: datetime) -> tuple[str, ...]:
         found.append("HELD WITHOUT BASIS")
     if request.side == "requesting" and hold is not None and hold.in_force and hold.until and now >= hold.until:
         found.append("ended by its date, not yet confirmed")
-    return (*found, "unsigned, from paper") if request.unsigned else tuple(found)
     if request.second_by is not None and request.is_open:
         found.append(f"a second officer signs by {request.second_by:%Y-%m-%dT%H:%MZ}, or it ends")
+    return (*found, "unsigned, from paper") if request.unsigned else tuple(found)
 
 
 def status(case: Case) -> str:

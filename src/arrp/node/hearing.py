@@ -297,9 +297,9 @@ class Hearing:
         given = self._heard(door, heard)
         door.commit(conversation.case_id, given)
         self._count(door, heard)
-        self._want(door, conversation, heard)
         if heard.act.kind == "Approved":  # beside the first signature: together they are the evidence
             talk.approved(door.connection, heard.act.body.act_hash, heard.act.body.approval)
+        self._want(door, conversation, heard)
 
     def _want(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> None:
         """R-58: the files of the documents it names are fetched from who named them."""
@@ -337,9 +337,9 @@ class Hearing:
         if row.command and any(expired(at, door.now) for at in last):
             raise Refused(f"{heard.act.kind} had to be applied by {min(last):%Y-%m-%dT%H:%M:%SZ}: send a new one",
                           rule="R-24", code="expired")
-
         if heard.act.kind == "Approved":
             check_later(door, self.node, heard)
+
     def _keep(self, door: Transaction, conversation: talk.Conversation, heard: Unpacked) -> None:
         """The bytes of what was heard stay: they are the evidence, and travel on attached."""
         head = heard.head
@@ -354,9 +354,9 @@ class Hearing:
         head, act = heard.head, heard.act
         given = Heard(head.act_hash, head.sender, act.kind, act.request or "", act.body,
                       tuple(approval.officer for approval in head.approvals), not_after=act.not_after)
-        if act.kind != "Request":
         if act.kind == "Approved":
             return replace(given, tally=behind(door, self.node, heard))
+        if act.kind != "Request":
             return given
         body, needed = act.body, ATTACHED["Loss"].approvals
         mandate = self._enclosed(heard, body.mandate_act, Mandate, head.sender, ATTACHED["Mandate"].approvals)
