@@ -45,7 +45,11 @@ def engines_kept() -> Iterator[None]:
 
 def forget(url: str) -> None:
     """Close what is still connected to a store."""
-    (engines._sqlite if url.startswith("sqlite") else engines._postgresql)(url).dispose()
+    if url.startswith("sqlite"):
+        for begin in engines.BEGINS:
+            engines._sqlite(url, begin).dispose()
+    else:
+        engines._postgresql(url).dispose()
 
 
 class Files:

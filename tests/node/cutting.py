@@ -39,6 +39,7 @@ class Cutter(Executioner):
     def _watch(self) -> None:
         super()._watch()
         assert self.engine is not None
+        self._listen(self.engine, "begin", self._begin)
         self._listen(self.engine, "commit", self._commit)
         store = self.world.service(self.node).node.store
         watched = store.writing
@@ -64,10 +65,16 @@ class Cutter(Executioner):
             self._writing[-1] = connection
             self.point(" ".join(statement.split()[:3]))
 
+    def _begin(self, connection: Connection) -> None:
+        self._seam(connection, "BEGIN")
+
     def _commit(self, connection: Connection) -> None:
+        self._seam(connection, "COMMIT")
+
+    def _seam(self, connection: Connection, said: str) -> None:
         if self._writing:
             self._writing[-1] = connection
-            self.point("COMMIT")
+            self.point(said)
 
     # --- the cut ---------------------------------------------------------------------------------------------
 

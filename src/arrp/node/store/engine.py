@@ -19,6 +19,7 @@ from arrp.core.errors import Corrupt, Unreachable
 from arrp.node.store.migrate import migrate
 
 _READS = "arrp_reads"
+BEGINS = WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 
 
@@ -27,7 +28,9 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
+        self.engine = _sqlite(url, WRITE) if self.is_sqlite else _postgresql(url)
+        readers = _sqlite(url, READ) if self.is_sqlite else self.engine
+        self._readers = readers.execution_options(**{_READS: True})
         self.broken = threading.Event()  # F04: the disk failed under a commit; nothing more is written
         self._batch = Batch(self.engine, self.broken) if self.is_sqlite else None
         if self.is_sqlite:
@@ -44,10 +47,11 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state and writes nothing."""
-        with self.engine.connect() as connection:
-            yield connection.execution_options(**{_READS: True})
+        with self._readers.connect() as connection:
+            yield connection
 
     def close(self) -> None:
+        self._readers.dispose()
         self.engine.dispose()
 
     def _check(self) -> None:
@@ -63,8 +67,8 @@ class Store:
 
 class Batch:
     """SQLite has one writer, and a commit waits for the disk: so whoever writes while others wait leaves
-    the commit to the last of them. Each part has a savepoint of its own, and nobody goes on before the
-    commit that holds his part is durable; when it fails, it fails for all of them."""
+    the commit to the last of them. A part that fails is undone alone, and nobody goes on before the commit
+    that holds his part is durable; when it fails, it fails for all of them."""
 
     MOST = 32  # parts of one commit: how much work a failing disk may undo
 
@@ -85,7 +89,7 @@ class Batch:
                 raise Unreachable("the disk failed under a write: this node ends, and is to be started again")
             commit = self._open = self._open or _Commit(self._engine.connect(), self._broken)
             try:
-                with commit.savepoint():
+                with commit.part():
                     yield commit.connection
             finally:
                 if commit.is_broken or commit.connection.invalidated or commit.parts >= self.MOST or not self._waiting:
@@ -107,8 +111,21 @@ class _Commit:
         self._ended, self._is_durable = threading.Event(), False
 
     @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def part(self) -> Iterator[None]:
+        """The first is alone so far: what undoes it is the transaction itself. Each later one has a savepoint."""
         self.parts += 1
+        if self.parts > 1:
+            with self._savepoint():
+                yield
+            return
+        try:
+            yield
+        except BaseException:
+            self.is_broken = True
+            raise
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
         is_done = False
         try:
             self._said("SAVEPOINT part")
@@ -172,17 +189,16 @@ def _postgresql(url: str) -> Engine:
     return create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True)  # names stay out of the log
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(url: str, begin: str) -> Engine:
+    """`begin` is said here and not by a listener: an engine with one looks for listeners at each statement."""
     engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
+    dialect: Any = engine.dialect
+    dialect.do_begin = lambda driver: driver.execute(begin)
 
     @event.listens_for(engine, "connect")
     def _(connection, _record):  # type: ignore[no-untyped-def]
         connection.isolation_level = None
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if reads(connection) else "BEGIN IMMEDIATE")
 
     return engine
