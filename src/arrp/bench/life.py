@@ -41,6 +41,7 @@ VICTIM = Party("Victim", "payto://iban/ES9121000418450200051332")
 HOPS_TO_HOLD = 4  # bureau -> bureau -> bank, and the bank's answer back the same way
 HOPS_TO_CONFIRM = 3  # the decision goes down to the bank; what it did comes up the same way
 OFFICERS = {"NCB-ES": ("Ana", "Benito"), "NCB-PT": ("Rui", "Zoe")}
+ASKS = ("NCB-ES", "Request")
 WAIT_SECONDS = 120
 LOOK_SECONDS = 0.05  # how often a console asks what is new
 FLOOR_MESSAGES = 400
@@ -142,7 +143,7 @@ class _Bench:
         due = [begin + timedelta(seconds=number / rate) for number in numbers]
         with ThreadPoolExecutor(len(numbers)) as pool:  # an officer for each: nobody waits for somebody else's case
             asked = [pool.submit(self._at, at, number) for at, number in zip(due, numbers, strict=True)]
-            here = (row["request"] for row in self._follow("NCB-PT") if (row["kind"], row["by"]) == ("Request", "NCB-ES"))
+            here = (row["request"] for row in self._follow("NCB-PT") if (row["by"], row["kind"]) == ASKS)
             decided = [pool.submit(self._decide, request) for _, request in zip(numbers, here, strict=False)]
             requests = [one.result() for one in asked]
             for one in decided:

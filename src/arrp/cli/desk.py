@@ -71,7 +71,7 @@ class Desk:
         if not (officer.isascii() and officer.isprintable()):
             raise Malformed(f"{officer[:64]!r} is no officer's id: letters, digits, dots, dashes and underscores")
         self.socket = home.absolute() / "node.sock"
-        # Nothing is sealed on a socket of this machine. Trusting nobody is quick; to read whom the system trusts is not.
+        # Nothing is sealed on a socket of this machine: whom the system trusts is not read, which takes 20 ms.
         transport = httpx2.HTTPTransport(uds=str(self.socket), verify=SSLContext(PROTOCOL_TLS_CLIENT))
         # One connection for each question: a desk that is left behind keeps no socket open.
         self._client = httpx2.Client(transport=transport, base_url="http://node/v1", timeout=30,

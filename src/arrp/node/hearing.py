@@ -89,6 +89,7 @@ class Hearing:
         self.service = service
         self.exchange = Exchange(service)
         self.shares = Shares(AT_ONCE)
+        self._shown: dict[str, str] = {}  # the newest checkpoint of each peer that was looked at: many receipts show it
 
     @property
     def node(self) -> Node:
@@ -353,7 +354,8 @@ class Hearing:
     def _heard(self, door: Transaction, heard: Unpacked) -> Heard:
         head, act = heard.head, heard.act
         given = Heard(head.act_hash, head.sender, act.kind, act.request or "", act.body,
-                      tuple(approval.officer for approval in head.approvals), not_after=act.not_after)
+                      tuple(approval.officer for approval in head.approvals), not_after=act.not_after,
+                      onward=act.onward)
         if act.kind == "Approved":
             return replace(given, tally=behind(door, self.node, heard))
         if act.kind != "Request":
@@ -409,13 +411,14 @@ class Hearing:
             if conversation is None or sent is None or sent.act_hash != receipt.act_hash:
                 raise Refused(f"the receipt names another act than number {receipt.number}", rule="R-26",
                               code="wrong-receipt")
-            if receipt.checkpoint is not None:
+            if receipt.checkpoint is not None and receipt.checkpoint != self._shown.get(peer):
                 self._remember(door, peer, receipt.checkpoint)
-            if not sent.open:
-                return
-            talk.receipted(door.connection, receipt, jws, kid)
-            if not sent.before:
+            if sent.open:
+                talk.receipted(door.connection, receipt, jws, kid)
+            if sent.open and not sent.before:
                 self._delivered(door, conversation, receipt)
+        if receipt.checkpoint is not None:
+            self._shown[peer] = receipt.checkpoint
 
     def undeliverable(self, row: talk.Unreceipted, code: str) -> None:
         """R-26: an act that the peer never takes ends with a person, not in silence."""

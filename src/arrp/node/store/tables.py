@@ -140,7 +140,7 @@ outbox = Table(
     Column("receipt", Text),
     Column("kid", Text),  # the key of ours under which it was sent when it was receipted
     UniqueConstraint("peer", "request", "number"),
-    Index("outbox_due", "state", "due_at"),
+    Index("outbox_due", "state", "peer", "urgency", "due_at"),  # the queue of each peer, read as far as it has room
 )
 
 inbox = Table(

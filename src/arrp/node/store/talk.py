@@ -6,6 +6,7 @@ a number is taken, so numbers are dense and in commit order.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,8 +16,8 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
-    case,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -32,7 +33,19 @@ from arrp.core.messages import Approval, Head, Outcome, Receipt
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import When, acts, asked, called_back, cases, conversations, inbox, of, outbox, peers
+from arrp.node.store.tables import (
+    Instant,
+    When,
+    acts,
+    asked,
+    called_back,
+    cases,
+    conversations,
+    inbox,
+    of,
+    outbox,
+    peers,
+)
 from arrp.wire.codec import dumps, loads
 
 # What never waits for a lower number (R-27).
@@ -285,35 +298,38 @@ def is_due(now: When) -> ColumnElement[bool]:
     return and_(outbox.c.state == "queued", outbox.c.due_at <= now)
 
 
+_DUE = is_due(bindparam("now", type_=Instant()))
+_WAITING = select(outbox.c.peer, outbox.c.urgency).where(_DUE).group_by(outbox.c.peer, outbox.c.urgency).order_by(
+    outbox.c.urgency.desc(), func.min(outbox.c.due_at), outbox.c.peer)
+_EARLIER = outbox.alias()
+_WAITS = exists().where(_EARLIER.c.peer == outbox.c.peer, _EARLIER.c.request == outbox.c.request,
+                        _EARLIER.c.state == "queued", _EARLIER.c.id < outbox.c.id)
+_NEXT = select(*_OUT).where(
+    _DUE, of(outbox.c.peer, outbox.c.urgency), outbox.c.kind.in_(bindparam("kinds", expanding=True)),
+    ~_WAITS | outbox.c.kind.in_(JUMPING)
+).order_by(outbox.c.due_at, outbox.c.id).limit(bindparam("room")).with_for_update(skip_locked=True)
+_LEASE = update(outbox).where(of(outbox.c.id)).values(due_at=bindparam("until"), tries=outbox.c.tries + 1)
+
+
 def claim(connection: Connection, now: datetime, lease: timedelta, most: int, lanes: Lanes = Lanes()
           ) -> list[Unreceipted]:
-    """Take due rows for sending: urgent ones first, and per conversation the lowest number only, so
-    that a dead peer or a refused act stops nobody else (R-26); what does not wait in a gap does not
-    wait here either (R-27). The lease makes a crashed send due again."""
-    due = is_due(now)
-    due = and_(due, outbox.c.kind.in_(lanes.kinds)) if lanes.kinds else due
-    lowest = (
-        select(func.min(outbox.c.id)).where(outbox.c.state == "queued").group_by(outbox.c.peer, outbox.c.request)
-    )
-    order = (outbox.c.urgency.desc(), outbox.c.due_at, outbox.c.id)
-    place = func.row_number().over(partition_by=outbox.c.peer, order_by=order).label("place")
-    ready = (
-        select(outbox.c.id, outbox.c.peer, place)
-        .where(due, outbox.c.peer.not_in(lanes.busy), outbox.c.id.in_(lowest) | outbox.c.kind.in_(JUMPING)).subquery()
-    )
-    room = case((ready.c.peer.in_(lanes.failing), 1), else_=lanes.each)
-    query = (
-        select(*_OUT).where(due, outbox.c.id.in_(select(ready.c.id).where(ready.c.place <= room)))
-        .order_by(*order).limit(most)
-    )
-    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-    if not rows:
-        return []
-    connection.execute(
-        update(outbox).where(outbox.c.id.in_([row.id for row in rows]))
-        .values(due_at=now + lease, tries=outbox.c.tries + 1)
-    )
-    return [_unreceipted(row) for row in rows]
+    """Take due rows for sending: urgent ones first, and per conversation the lowest number only, so that a dead peer
+    or a refused act stops nobody else (R-26); what does not wait in a gap does not wait here either (R-27). Each
+    peer's queue is read as far as it has room: a long one costs nobody time (F07). The lease makes a crashed send
+    due again."""
+    found: list[Any] = []
+    taken = Counter[str]()
+    for peer, urgency in connection.execute(_WAITING, {"now": now}).all():
+        room = min((1 if peer in lanes.failing else lanes.each) - taken[peer], most - len(found))
+        if peer in lanes.busy or room <= 0:
+            continue
+        about = {"now": now, "of_peer": peer, "of_urgency": urgency, "kinds": lanes.kinds or tuple(KINDS)}
+        rows = connection.execute(_NEXT, {**about, "room": room}).all()
+        taken[peer] += len(rows)
+        found += rows
+    if found:
+        connection.execute(_LEASE, [{"of_id": row.id, "until": now + lease} for row in found])
+    return [_unreceipted(row) for row in found]
 
 
 def _unreceipted(row: Any) -> Unreceipted:
