@@ -192,7 +192,7 @@ def restated(step: Step, heard: Heard, up: Request) -> Any:
     if isinstance(body, HoldStated | ReturnStated):
         return replace(body, hold=replace(body.hold, request=up.id), rests_on=heard.id)
     if isinstance(body, LegsStated):
-        legs = tuple(told_onward(step, up, replace(leg, request=up.id)) for leg in body.legs)
+        legs = tuple(told_onward(replace(leg, request=up.id), step.rules.own_power()) for leg in body.legs)
         if heard.id == PAPER:  # followed by an officer, never by a node alone
             legs = tuple(replace(leg, onward="ask") if leg.onward == "free" else leg for leg in legs)
         return replace(body, legs=legs, rests_on=heard.id)

@@ -408,7 +408,8 @@ class Transaction:
             return event
         kept = talk.own_act(self.connection, self.node.me, event.act)
         if kept is None:
-            kept = self._keep(case_id, event, body)
+            act = Act(event.act, event.request, event.to, event.kind, Handling.H1, Uses(), event.body, event.not_after)
+            kept = self._keep(case_id, act)
         self._queue(case_id, event, kept)
         return replace(event, act_hash=kept.act_hash)
 
