@@ -18,6 +18,7 @@ from arrp.core.mandate import Mandate
 from arrp.core.money import Amount
 from arrp.core.period import Period
 from arrp.core.policy import Policy, Rules
+from arrp.law.telling import untold
 from arrp.node.config import load_config, load_rules, parse_listen, rules_digest
 from arrp.node.directory import Directory
 from arrp.node.standing import Standing, draft_standing, load_standing, read_standing
@@ -127,7 +128,7 @@ def test_empty_rules_let_nothing_happen_by_itself(tmp_path: Path) -> None:
     rules = rules_of(tmp_path, "")
     assert rules.policy == Policy()
     assert rules.own_power() is None
-    plain = Rules(BANK, DIRECTORY.participants, {}, Policy())
+    plain = Rules(BANK, DIRECTORY.participants, {}, Policy(), untold=untold())
     assert replace(rules, digest="") == plain, "the defaults of a file are those of the rules"
 
 
@@ -136,14 +137,16 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
         tmp_path,
         '[policy]\ninstant_from = ["@authority", "NCB-PT"]\ncrimes = ["BEC"]\nasset = "JPY"\nper_request = "5"\n'
         'per_hour = "6"\nper_day = "7"\nper_account = "8"\nmandate_issued = false\npower = "pt-1"\n'
-        'seen_within_minutes = 5\nfirst_contact = "at-once"\nintroduced = ["NCB-PT"]\n[retention]\nunfounded_days = 7\n'
+        'seen_within_minutes = 5\nfirst_contact = "at-once"\nintroduced = ["NCB-PT"]\n'
+        "call_back_within_minutes = 3\n[retention]\nunfounded_days = 7\n"
         "others_days = 70\n[clocks]\nsurplus_minutes = 30\nkeep_before_minutes = 5\npatience_seconds = 10\n"
         "look_every_seconds = 20\nrequest_hours_max = 48\n" + POWER + 'protected = "700.00"\nreach = "value"\n'
         'onward = "we_do"\nnotice = "required"\nnotice_hours = 1\nobjection_hours = 2\nobjection_silence = "release"\n'
         "return_notice_hours = 3\nreview_days = 4\n",
     )
     assert rules.policy == Policy(
-        ("@authority", "NCB-PT"), ("BEC",), "JPY", 5, 6, 7, 8, False, "pt-1", timedelta(minutes=5), False, ("NCB-PT",)
+        ("@authority", "NCB-PT"), ("BEC",), "JPY", 5, 6, 7, 8, False, "pt-1", timedelta(minutes=5), False, ("NCB-PT",),
+        timedelta(minutes=3)
     )
     assert (rules.keep_unfounded, rules.keep_closed) == (timedelta(days=7), timedelta(days=70))
     assert rules.own_power() == Power(
@@ -164,6 +167,7 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
         ("[policy]\nintroduced = ['NCB-XX/rui']", "introduced: 'NCB-XX/rui' is not in the directory"),
         ("[policy]\nintroduced = ['NCB-PT/nobody']", "introduced: 'NCB-PT/nobody' is not in the directory"),
         ("[policy]\nfirst_contact = 'never'", "first_contact: 'never' is not one of call-back, at-once"),
+        ("[policy]\ncall_back_within_minutes = 0", "call_back_within_minutes: 0 is not between 1 and 60"),
         ("[retention]\nothers_days = 0", "others_days: 0"),
         ("[polcy]", "rules.toml: there is no key 'polcy'; did you mean policy?"),
         ("[policy]\nper_requests = '1'", r"\[policy\]: there is no key 'per_requests'; did you mean per_request\?"),

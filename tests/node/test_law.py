@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from arrp.core.deadline import Power
+from arrp.core.deadline import Basis, Power
+from arrp.core.deciding import check_may_tell
 from arrp.core.errors import Refused
 from arrp.core.events import Decide, Extend, Told
 from arrp.core.hold import Hold
@@ -19,6 +20,7 @@ from arrp.core.period import Period
 from arrp.core.request import Document
 from arrp.core.wishes import Return
 from arrp.law.calendars import OwnDays, around
+from arrp.law.telling import untold
 from arrp.node.callers import owner
 from arrp.node.desk import Desk
 from arrp.node.notices import holder_notice
@@ -233,6 +235,28 @@ def test_r72_where_the_law_forbids_it_nobody_tells_the_account_holder(law: Power
     with pytest.raises(Refused, match="forbids telling"):
         holder_notice(case.requests[request], world.service("VASP-LT").node.rules, world.clock.at)
     assert "HolderTold" not in {event.kind for event in world.log("VASP-LT")}
+
+
+@ABOVE_THE_STORE
+def test_r72_the_power_a_hold_rests_on_forbids_it_too(world: World) -> None:
+    """The bank's own law says nothing; it holds on an order whose law, by its file, forbids telling."""
+    request = held(world)
+    service = world.service("VASP-LT")
+    service.node = replace(service.node, rules=replace(service.node.rules, untold=untold()))
+    basis = Basis("at-fiu-order", "AT", "an order of which the holder is told", "A-FIU")
+    decide_on(world, request, basis)
+    world.officer("VASP-LT", "tell-holder", Told("letter"), request=request, by=("Lina",))
+    silent = Basis("fr-tracfin-opposition", "FR", "CMF art. L. 561-24", "Tracfin")
+    assert silent.power in untold()
+    with pytest.raises(Refused, match=r"CMF art\. L\. 561-24 \(FR\) forbids telling"):
+        check_may_tell(service.node.rules, replace(hold_of(world, request), basis=silent))
+
+
+def decide_on(world: World, request: str, basis: Basis) -> None:
+    until = START + timedelta(days=300)
+    world.officer("VASP-LT", "decide", Decide(True, None, basis, until), request=request, by=("Lina",))
+    world.run(minutes=1)
+    assert hold_of(world, request).basis == basis
 
 
 @pytest.mark.parametrize("law", [replace(FIVE_DAYS, notice="required", notice_within=Period(2, "working days"))],

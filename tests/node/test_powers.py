@@ -10,6 +10,7 @@ import pytest
 from arrp.core.calendar import Calendar
 from arrp.core.deadline import Power
 from arrp.core.errors import NotFound, Refused
+from arrp.core.law import Cited, Disclosure
 from arrp.core.period import Period
 from arrp.core.policy import Participant
 from arrp.law import reading
@@ -69,6 +70,26 @@ def test_r40_a_part_of_a_country_has_its_own_days() -> None:
     assert [its_days(part).is_working(easter) for part in ("", "GB", "GB-SCT", "GB-ENG")] == [True, True, True, False]
     with pytest.raises(Refused, match="a part of it, such as GB-"):
         its_days("DE-BY")
+
+
+def test_r53_nothing_is_told_freely_that_the_file_is_not_sure_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row counts by its reader, its words and how sure it is."""
+    law = reading.jurisdiction("SE")
+    sure = Cited(next(iter(law.sources)), "medium")
+
+    def told(*rows: Disclosure) -> Power:
+        monkeypatch.setattr(powers, "jurisdiction", lambda _: replace(law, disclosures=rows))
+        return adopted_power(Adopted("SE", "se-disposition-ban", "A. Lawyer", "2026-11-22", "free"), BANK, OwnDays())
+
+    follow = ("institution", "account", "time and amount")
+    assert told(Disclosure("authority", follow, "by the police", sure)).tells == follow
+    assert told(Disclosure("authority", follow, "", sure), Disclosure("authority", ("holder",), "", sure)).tells == (
+        *follow, "holder")
+    for rows in ((), (Disclosure("fiu", follow, "", sure),), (Disclosure("authority", follow[:2], "", sure),),
+                 (Disclosure("authority", ("unknown",), "", sure),),
+                 (Disclosure("authority", follow, "", replace(sure, confidence="low")),)):
+        with pytest.raises(Refused, match="onward cannot be free"):
+            told(*rows)
 
 
 @pytest.mark.parametrize("figure", ["foreign", "counts_from", "reaches", "provisional_max", "confidence"])

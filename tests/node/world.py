@@ -25,6 +25,7 @@ from arrp.core.crime import Crime
 from arrp.core.deadline import Basis, Power
 from arrp.core.errors import ArrpError, Unreachable
 from arrp.core.events import Decide, Event
+from arrp.core.law import TOLD
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Approval
 from arrp.core.money import Amount
@@ -54,7 +55,7 @@ FOUNDED = START - timedelta(days=30)
 PT, LT, ES = ("payto://iban/PT50000201231234567890154", "payto://iban/LT121000011101001000",
               "payto://iban/ES9121000418450200051332")
 LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), Period(24, "hours"), Period(72, "hours"),
-            Period(720, "hours"))
+            Period(720, "hours"), onward="free", tells=TOLD)
 BIG = 10**12
 ROLES = ("duty officer", "redress officer", "data-protection officer")
 OPEN = Policy(("@authority",), (), "EUR", BIG, BIG, BIG, BIG, True, "pt-1", call_back_first=False)

@@ -35,6 +35,7 @@ from arrp.core.coins import Coins
 from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError
 from arrp.core.events import KINDS, Event, Intent, Verb
+from arrp.core.law import TOLD
 from arrp.core.ledger import Ledger, Transfer
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Approval
@@ -54,7 +55,7 @@ LT = "payto://iban/LT121000011101001000"
 ES = "payto://iban/ES9121000418450200051332"
 DE = "payto://iban/DE89370400440532013000"
 LAW = Power("pt-1", "PT", "art. 1 (fictional)", ("institution",), Period(24, "hours"), Period(72, "hours"),
-            Period(720, "hours"))
+            Period(720, "hours"), onward="free", tells=TOLD)
 
 
 def amount(text: str) -> Amount:

@@ -78,6 +78,7 @@ COMMANDS = {
     "request paper": "arrp.cli.paper:paper",
     "request sent-by-hand": "arrp.cli.paper:sent_by_hand",
     "request give": "arrp.cli.request:give",
+    "request disclose": "arrp.cli.request:disclose",
     "request correct": "arrp.cli.people:correct",
     "request ask-erasure": "arrp.cli.people:ask_erasure",
     "request withdraw": "arrp.cli.request:withdraw",

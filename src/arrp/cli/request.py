@@ -16,7 +16,7 @@ from arrp.cli.serving import show_serving
 from arrp.cli.speaking import noted, show, show_json, show_table
 from arrp.core.account import parse_account
 from arrp.core.errors import NotFound
-from arrp.core.events import GiveMore, Withdraw
+from arrp.core.events import Disclosed, GiveMore, Withdraw
 from arrp.core.money import typed_amount
 from arrp.core.request import Ask, Terms
 from arrp.core.requesting import typed_asked, typed_source
@@ -164,3 +164,20 @@ def give(asked: Giving) -> None:
     files = tuple(document(asked, asked.request, file, "more") for file in asked.document or ())
     wished(asked, "give-more", GiveMore(files, asked.text), request=asked.request)
 
+
+@dataclass(frozen=True, slots=True)
+class Disclosing:
+    request: RequestId
+    officer: OfficerId
+    leg: Annotated[str, typer.Option(help="Which leg: as `arrp request show` names it.")]
+    basis: Annotated[str, typer.Option(help="On which basis: an article, a consent, an order.")]
+    home: Home = ELSEWHERE
+    key: KeyFile = None
+    passphrase_file: PassphraseFile = None
+    as_json: AsJson = False
+
+
+@command
+def disclose(asked: Disclosing) -> None:
+    """Tell an authority where the coins of a leg went, which the law adopted here does not let a node tell."""
+    wished(asked, "disclose", Disclosed(asked.leg, asked.basis), request=asked.request)

@@ -31,6 +31,7 @@ RULES = """\
 # power =  # id of the [[power]] below on which the node acts; none = no automatic act
 # seen_within_minutes = 30  # minutes, 1 to 1440
 # first_contact = "call-back"  # call-back | at-once: what a request of an officer nobody here ever spoke to waits for
+# call_back_within_minutes = 5  # minutes, 1 to 60: then the second contact is called too
 # introduced = []  # ["NCB-ES", "NCB-PT/rui"]: called back before this node was set up
 
 [clocks]
@@ -63,7 +64,7 @@ RULES = """\
 # objection_silence = "escalate"  # escalate | release
 # return_notice_hours = 24  # hours between announcing a return and sending it
 # review_days = 180  # days until a secured hold is reviewed
-# onward = "free"  # free | ask | we_do
+# onward = "ask"  # free | ask | we_do: whether an authority may be told where money went
 # source = "https://…"
 # checked_on = 2026-11-22
 

@@ -40,6 +40,7 @@ class Case:
     losses: Mapping[tuple[str, str], tuple[str, LossAct]] = field(default_factory=dict)  # by (stated by, loss id)
     by_one: frozenset[str] = frozenset()  # hashes of loss acts that one officer signed, and a second has yet to
     told: Mapping[str, datetime] = field(default_factory=dict)
+    disclosed: frozenset[str] = frozenset()  # legs that an officer told on a basis of their own
     ends: Mapping[str, EndComputed] = field(default_factory=dict)  # request -> how its hold's legal end was found
     requests: Mapping[str, Request] = field(default_factory=dict)
     early: frozenset[str] = frozenset()  # requests whose withdrawal came before them
@@ -223,6 +224,7 @@ _FOLDS: dict[str, Fold] = {
     **dict.fromkeys(RETURN_FACTS, _return),
     "EndComputed": lambda case, event: replace(case, ends={**case.ends, event.request or "": event.body}),
     "HolderTold": lambda case, event: replace(case, told={**case.told, event.request or "": event.at}),
+    "LegDisclosed": lambda case, event: replace(case, disclosed=case.disclosed | {event.body.leg}),
     "MoneyReturned": lambda case, event: replace(case, credited=case.credited | {event.body.return_id}),
     "Withdraw": _withdrawn,
     "Intended": lambda case, event: replace(case, intents={**case.intents, event.body.ref: event.body}),

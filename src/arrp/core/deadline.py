@@ -50,7 +50,8 @@ class Power:
     objection_silence: str = "escalate"
     return_notice: Period = _ANNOUNCED  # between announcing and sending
     review_days: int = 180
-    onward: str = "free"
+    onward: str = "ask"  # free | ask | we_do
+    tells: tuple[str, ...] = ()  # what an authority abroad may be told of where money went: of core/law.TOLD
     source: str = ""
     checked_on: str = ""
     adopted: str = ""  # by whom at this participant, and on which day; empty: typed by its operator

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from arrp.core.case import Case
-from arrp.core.deadline import Power, earliest, hours_after
+from arrp.core.deadline import Basis, Power, earliest, hours_after
 from arrp.core.ending import confirm, end, extend_blocks
 from arrp.core.errors import Malformed, Refused
 from arrp.core.events import (
@@ -188,19 +188,29 @@ def see(step: Step, command: Command) -> None:
         step.tell("RequestSeen", Answered(request.terms), request)
 
 
-def check_may_tell(power: Power | None) -> None:
-    """R-72: where the law forbids it nobody tells the account holder of a hold. Raises Refused."""
-    if power is not None and power.notice == "forbidden":
-        raise Refused(f"{power.article} ({power.country}) forbids telling the account holder of a hold. Ask whoever "
-                      "may lift that, or let the hold end", rule="R-72", code="notice-forbidden")
+def check_may_tell(rules: Rules, hold: Hold) -> None:
+    """R-72: where the law forbids it nobody tells the account holder of a hold: our own law, or that of the power the
+    hold rests on, whoever's it is. Raises Refused."""
+    for id in (rules.policy.power or "", hold.basis.power if hold.basis is not None else ""):
+        power = rules.powers.get(id)
+        if id in rules.untold or (power is not None and power.notice == "forbidden"):
+            raise Refused(f"{_law_named(power, hold.basis)} forbids telling the account holder of a hold. Ask whoever "
+                          "may lift that, or let the hold end", rule="R-72", code="notice-forbidden")
+
+
+def _law_named(power: Power | None, basis: Basis | None) -> str:
+    article, country = (power.article, power.country) if power is not None else (
+        (basis.article, basis.country) if basis is not None else ("a power", "unknown"))
+    return f"{article} ({country})"
 
 
 def tell_holder(step: Step, command: Command) -> None:
     """R-72: who keeps the money tells the account holder; from here the time to object runs."""
     request = step.case.request(command.request or "")
-    if in_force(request).holder != step.me:
+    hold = in_force(request)
+    if hold.holder != step.me:
         raise Refused("the institution that keeps the money tells the account holder", rule="R-72", code="not-ours")
-    check_may_tell(step.rules.own_power())
+    check_may_tell(step.rules, hold)
     step.note("HolderTold", Told(command.body.reference), request.id)
 
 

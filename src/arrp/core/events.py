@@ -32,6 +32,7 @@ from arrp.core.notes import (
     CaseOpened,
     CoreAnswered,
     Delivered,
+    Disclosed,
     Draft,
     Dropped,
     EndComputed,
@@ -55,11 +56,11 @@ from arrp.core.wishes import Credited, Decide, Extend, GiveMore, Keep, NamePayee
 # Every body is found here, whichever side says it.
 __all__ = [
     "ANSWER_FACTS", "ATTACHED", "HOLD_FACTS", "KINDS", "RETURN_FACTS", "Anomaly", "Answered", "Approved", "Booked",
-    "CalledBack", "CaseJoined", "CaseOpened", "CoreAnswered", "Corrected", "Credited", "Decide", "Delivered", "Draft",
-    "Dropped", "EndComputed", "EraseAsked", "Erased", "Escalated", "Event", "Extend", "GiveMore", "HandedOver",
-    "HoldStated", "Intent", "Keep", "Kind", "LegsStated", "Located", "NamePayee", "Objection", "ObjectionStated",
-    "Outcome", "Release", "RequestJoined", "Resolved", "Restricted", "Return", "ReturnStated", "Secure", "Signed",
-    "Told", "Verb", "Withdraw",
+    "CalledBack", "CaseJoined", "CaseOpened", "CoreAnswered", "Corrected", "Credited", "Decide", "Delivered",
+    "Disclosed", "Draft", "Dropped", "EndComputed", "EraseAsked", "Erased", "Escalated", "Event", "Extend", "GiveMore",
+    "HandedOver", "HoldStated", "Intent", "Keep", "Kind", "LegsStated", "Located", "NamePayee", "Objection",
+    "ObjectionStated", "Outcome", "Release", "RequestJoined", "Resolved", "Restricted", "Return", "ReturnStated",
+    "Secure", "Signed", "Told", "Verb", "Withdraw",
 ]  # fmt: skip
 
 
@@ -139,7 +140,7 @@ def _facts() -> dict[str, Kind]:
 def _local() -> dict[str, Kind]:
     bodies = {
         "RequestReceived": Answered, "LossReported": Report, "CaseOpened": CaseOpened, "Drafted": Draft,
-        "ActApproved": Approved, "HolderTold": Told,
+        "ActApproved": Approved, "HolderTold": Told, "LegDisclosed": Disclosed,
         "MandateSigned": Signed, "LossSigned": Signed, "DraftDropped": Dropped, "Intended": Intent,
         "CoreAnswered": CoreAnswered, "Located": Located, "Booked": Booked, "CaseJoined": CaseJoined,
         "RequestJoined": RequestJoined, "RequestDelivered": Delivered, "ActRefused": Delivered,

@@ -183,7 +183,7 @@ def _told(step: Step, heard: Heard, request: Request) -> None:
     if request.relation == "instructs":
         return
     if heard.kind == "MovedOn":
-        requesting.heard_legs(step, request, heard.body.legs)
+        requesting.heard_legs(step, request, heard.to_pursue(heard.body.legs))
     allocating.allocate(step)
     if heard.kind in (*HOLD_FACTS, *RETURN_FACTS):
         allocating.overshoot(step)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from arrp.core.by_hand import PAPER
 from arrp.core.deadline import Basis, hours_after
 from arrp.core.deciding import known_reason
 from arrp.core.errors import Refused
@@ -192,10 +191,8 @@ def restated(step: Step, heard: Heard, up: Request) -> Any:
     if isinstance(body, HoldStated | ReturnStated):
         return replace(body, hold=replace(body.hold, request=up.id), rests_on=heard.id)
     if isinstance(body, LegsStated):
-        legs = tuple(told_onward(replace(leg, request=up.id), step.rules.own_power()) for leg in body.legs)
-        if heard.id == PAPER:  # followed by an officer, never by a node alone
-            legs = tuple(replace(leg, onward="ask") if leg.onward == "free" else leg for leg in legs)
-        return replace(body, legs=legs, rests_on=heard.id)
+        legs = tuple(told_onward(step, up, replace(leg, request=up.id)) for leg in body.legs)
+        return replace(body, legs=heard.to_pursue(legs), rests_on=heard.id)
     if isinstance(body, ObjectionStated | Answered):
         return replace(body, rests_on=heard.id)
     raise AssertionError(f"no way to restate {heard.kind}")

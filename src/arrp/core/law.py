@@ -15,6 +15,8 @@ from arrp.core.period import Period
 
 UNKNOWN = "unknown"
 NONE = "none"
+TOLD = ("country", "institution", "account", "time and amount", "holder")  # what a disclosure may tell
+READERS = ("authority", "fiu", "institution", "account holder", "victim")  # whom: abroad or at home, as `way` says
 
 
 class Form(StrEnum):
@@ -75,7 +77,7 @@ class LegalPower:
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """Who may be told what, and by which way. `what`: country, institution, account, time and amount, holder."""
+    """Who may be told what, and by which way. `to` is one of READERS, `what` some of TOLD."""
 
     to: str
     what: tuple[str, ...]
@@ -97,3 +99,8 @@ class Jurisdiction:
     sources: Mapping[str, Source]
     powers: tuple[LegalPower, ...]
     disclosures: tuple[Disclosure, ...]
+
+    def tells(self, reader: str) -> tuple[str, ...]:
+        """What of TOLD such a reader may be told, as far as the file is sure of it."""
+        sure = [one.what for one in self.disclosures if one.to == reader and one.cited.confidence != "low"]
+        return tuple(word for word in TOLD if any(word in what for what in sure))

@@ -70,6 +70,11 @@ class Act:
     def __post_init__(self) -> None:
         _check_id("an act", self.act)
 
+    @property
+    def onward(self) -> Use:
+        """R-25: whether its author lets it be pursued. H2 is never passed on without asking."""
+        return Use.ASK if self.handling is Handling.H2 and self.use.onward is Use.YES else self.use.onward
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:

@@ -145,6 +145,14 @@ class RequestJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class Disclosed:
+    """An officer tells where the coins of a leg went, on a basis that our adopted law does not have (R-53)."""
+
+    leg: str
+    basis: str = field(default="", metadata=PRIVATE)
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """The account holder was told of the hold: from here the time to object runs (R-72)."""
 

@@ -12,6 +12,7 @@ from arrp.core.by_hand import PAPER, AnsweredByHand, SentByHand, Way
 from arrp.core.errors import Conflict, Refused
 from arrp.core.events import KINDS, Event, LegsStated
 from arrp.core.hearing import hear
+from arrp.core.messages import Use
 from arrp.core.paper_answer import check_letter, facts_of
 from arrp.core.request import Leg, Request
 from arrp.core.step import Command, Heard, Step
@@ -59,7 +60,7 @@ def answered(step: Step, command: Command) -> None:
     for kind, body in facts:
         if isinstance(body, LegsStated):
             body = replace(body, legs=(*_pursued(step, request, body.legs), *body.legs))
-        hear(step, Heard(PAPER, request.peer, kind, request.id, body))
+        hear(step, Heard(PAPER, request.peer, kind, request.id, body, onward=Use.ASK))
 
 
 def _pursued(step: Step, request: Request, told: tuple[Leg, ...]) -> list[Leg]:

@@ -130,6 +130,7 @@ class Policy:
     seen_within: timedelta = timedelta(minutes=30)
     call_back_first: bool = True  # first contact with an officer of a peer: somebody calls
     introduced: tuple[str, ...] = ()  # peers, or PEER/OFFICER, that were called before this node was set up
+    call_back_within: timedelta = timedelta(minutes=5)  # then the second contact is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class Rules:
     powers: Mapping[str, Power]
     policy: Policy
     standing: tuple[tuple[str, Mandate], ...] = ()  # (act hash, mandate): signed by two officers
+    untold: tuple[str, ...] = ()  # powers of any law file, whoever's, that forbid telling the account holder
     surplus: timedelta = timedelta(minutes=60)
     keep_before: timedelta = timedelta(minutes=10)
     patience: timedelta = timedelta(minutes=2)

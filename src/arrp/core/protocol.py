@@ -15,6 +15,7 @@ from arrp.core import (
     approving,
     correcting,
     deciding,
+    disclosing,
     ending,
     guard,
     hearing,
@@ -38,6 +39,7 @@ from arrp.core.events import (
     CoreAnswered,
     Corrected,
     Decide,
+    Disclosed,
     EraseAsked,
     Event,
     HandedOver,
@@ -110,6 +112,7 @@ COMMANDS: dict[str, deciding.Rule] = {
     "restrict": (people.restrict, Restricted),
     "correct": (correcting.correct, Corrected),
     "ask-erasure": (correcting.ask_erasure, EraseAsked),
+    "disclose": (disclosing.disclose, Disclosed),
     **deciding.COMMANDS,
 }
 

@@ -70,8 +70,8 @@ def _reread(step: Step, request: Request, ledger: Ledger, followed: Followed) ->
         book = book.pinning(book.here - others_pins(step, request.id))
     if book != before:
         write_book(step, book)
-    known = {leg.id for leg in request.legs}
-    if any(leg.id not in known for leg in legs):
+    known = {leg.id: leg.onward for leg in request.legs}
+    if any(known.get(leg.id) != leg.onward for leg in legs):
         step.tell("MovedOn", LegsStated(legs, terms_of(step, request), book.as_of), request)
     if bounced.count:
         _bounced(step, step.case.request(request.id), bounced.count)
@@ -115,8 +115,8 @@ def traced(step: Step, request: Request, followed: Followed) -> tuple[Coins, lis
 
 
 def _leg(step: Step, request: Request, part: Part, transfer: Transfer | None) -> Leg:
-    """A leg as the requester may know it: our own authority all of it, anybody else what the law says.
-    A debt that was there when the ledger begins was made by no transfer: there is nowhere to follow."""
+    """A leg as the requester may know it. A debt that was there when the ledger begins was made by no transfer: there
+    is nowhere to follow."""
     amount = Amount(part.took.count, request.body.asked.asset)
     leg = Leg(
         id=digest(request.id, "leg", part.ref, str(part.sequence)), request=request.id, amount=amount,
@@ -128,7 +128,7 @@ def _leg(step: Step, request: Request, part: Part, transfer: Transfer | None) ->
             ref=transfer.uetr or transfer.end_to_end or transfer.ref, name=transfer.other_name,
             institution=transfer.agent,
         )
-    return leg if request.body.instructs else told_onward(leg, step.rules.own_power())
+    return told_onward(step, request, leg)
 
 
 # --- looking again -------------------------------------------------------------------------------------

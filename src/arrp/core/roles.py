@@ -15,7 +15,7 @@ from arrp.core.policy import Participant
 _CASEWORK = frozenset({
     "report", "mandate", "send", "decide", "withdraw", "release", "extend", "secure", "payee", "return", "object",
     "condition", "ask-more", "give-more", "credited", "see", "tell-holder", "drop", "resolve", "close", "hand-over",
-    "call-back", "restrict", "correct", "sent-by-hand", "answered-by-hand",
+    "call-back", "restrict", "correct", "sent-by-hand", "answered-by-hand", "disclose",
 })
 _TAKES = frozenset({"Mandate", "Loss", "Request", "Decide", "Extend", "Secure", "NamePayee", "Return"})
 _GIVES = frozenset({"Withdraw", "Release"})

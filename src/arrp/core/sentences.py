@@ -159,6 +159,7 @@ _SENTENCES: dict[str, Callable[[Event], str | None]] = {
     "ObjectionRaised": _objection,
     "ObjectionDecided": _objection,
     "HolderTold": lambda event: "tells the account holder",
+    "LegDisclosed": lambda event: f"tells where leg {event.body.leg[:8]} went, on a basis of their own",
     "EndComputed": lambda event: f"may hold until {event.body.until:%Y-%m-%dT%H:%MZ}: {event.body.reason}",
     "NamePayee": lambda event: f"names the payee ({event.body.ground})",
     "Return": lambda event: f"orders the return of {event.body.amount}",

@@ -11,6 +11,7 @@ from arrp.core.deadline import Power
 from arrp.core.events import Answered, Booked, HoldStated
 from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
+from arrp.core.policy import Rules
 from arrp.core.request import Leg, Reason, Request, Terms
 from arrp.core.step import Step
 
@@ -54,13 +55,39 @@ def terms_of(step: Step, request: Request, *, is_open: bool | None = None, secur
     return step.case.books[request.id].terms(request.body.asked, others, secured=secured, is_open=is_open)
 
 
-def told_onward(leg: Leg, power: Power | None) -> Leg:
-    """R-53: the law says who may be told where the money went; unknown law tells amounts, and no account."""
-    onward = power.onward if power else "ask"
-    told = replace(leg, onward=onward)
-    if onward == "free":
-        return told
-    return replace(told, ref="", account="", name="", institution="", inside=(), paid=leg.amount)
+FOLLOWED_BY = frozenset({"institution", "account", "time and amount"})  # who may not be told these cannot go on
+
+
+def is_authority(rules: Rules, id: str) -> bool:
+    """Whoever the directory has no more is none."""
+    found = rules.participants.get(id)
+    return found is not None and found.kind == "authority"
+
+
+def told_onward(step: Step, request: Request, leg: Leg) -> Leg:
+    """R-53: a leg as the other side of `request` may know it. Our own authority knows all of it, another one what our
+    law lets it be told, or what an officer told it on a basis of their own; nobody else knows where it went. What is
+    left out is an officer's to decide."""
+    if request.body.instructs:
+        return leg
+    power, to_authority = step.rules.own_power(), is_authority(step.rules, request.peer)
+    if to_authority and leg.id in step.case.disclosed:
+        return replace(leg, onward="free")
+    tells = power.tells if power is not None and to_authority else ()
+    onward = power.onward if power is not None and to_authority else "ask"
+    if onward == "free" and set(tells) >= FOLLOWED_BY:
+        return replace(leg, onward="free", name=leg.name if "holder" in tells else "")
+    if to_authority and leg.account:
+        step.escalate(f"tell {leg.id}", "duty officer", request.id, _not_told(power))
+    return replace(leg, onward="ask" if onward == "free" else onward, ref="", account="", name="", institution="",
+                   inside=(), paid=leg.amount)
+
+
+def _not_told(power: Power | None) -> str:
+    law = (f"by {power.id} ({power.country}) an authority may be told {', '.join(power.tells) or 'nothing'} of where "
+           f"money went, and onward is {power.onward}" if power is not None else
+           "no law adopted here says who may be told where money went")
+    return f"the account it went to was not told: {law}. Tell it on a basis that you name, or leave it (R-53)"
 
 
 def state_hold(step: Step, request: Request, kind: str, hold: Hold, why: str | None = None) -> None:

@@ -8,7 +8,7 @@ throws dice (R-02).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
@@ -23,10 +23,10 @@ from arrp.core.events import ATTACHED, KINDS, Anomaly, Draft, Dropped, Escalated
 from arrp.core.hold import HOLD, Hold
 from arrp.core.ledger import Part, Pin, Transfer
 from arrp.core.mandate import LossAct, Mandate
-from arrp.core.messages import Approval
+from arrp.core.messages import Approval, Use
 from arrp.core.notes import Beside
 from arrp.core.policy import Rules, Tally
-from arrp.core.request import ANSWER, WISH, Request
+from arrp.core.request import ANSWER, WISH, Leg, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """A verified act of a peer, in its turn. `id` is its act hash; `officers` signed it, or
-    `mandate` covers it; `country` is the requested participant's."""
+    `mandate` covers it; `country` is the requested participant's; `onward`: whether its author lets it be pursued."""
 
     id: str
     sender: str
@@ -57,6 +57,13 @@ class Heard:
     loss: LossAct | None = None
     not_after: datetime | None = None
     tally: Tally = Tally()
+    onward: Use = Use.YES
+
+    def to_pursue(self, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+        """R-25, R-97: what its author does not let be pursued is an officer's to follow, never a node's alone."""
+        if self.onward is Use.YES:
+            return legs
+        return tuple(replace(leg, onward="ask") if leg.onward == "free" else leg for leg in legs)
 
 
 Answer = Found | Held | Released | Returned | Stopped | Landed | Gone | Cannot

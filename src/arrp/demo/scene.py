@@ -68,6 +68,7 @@ holders = ["authority", "institution"]
 provisional_hours_max = 24
 hold_hours_max = 72
 chain_hours_max = 720
+onward = "free"
 source = "invented for the demonstration"
 checked_on = 2026-11-22
 """

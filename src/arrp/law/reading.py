@@ -13,14 +13,13 @@ from typing import Any
 
 from arrp.core.deadline import FIRST_DAY, SATURDAYS
 from arrp.core.errors import Malformed, NotFound
-from arrp.core.law import NONE, UNKNOWN, Cited, Disclosure, Jurisdiction, LegalPower, Source
+from arrp.core.law import NONE, READERS, TOLD, UNKNOWN, Cited, Disclosure, Jurisdiction, LegalPower, Source
 from arrp.core.money import typed_amount
 from arrp.core.period import Period
 
 Figure = Period | str | tuple[str, ...]
 KINDS = ("primary", "official", "secondary", "memory")
 CONFIDENCE = ("high", "medium", "low")
-TOLD = ("country", "institution", "account", "time and amount", "holder")
 TEXT_MAX = 2000
 
 
@@ -157,7 +156,7 @@ _SOURCE: Parsers = {"id": _text, "title": _text, "url": _text, "kind": _one(*KIN
 _CITED: Parsers = {"source": _text, "confidence": _one(*CONFIDENCE)}
 _POWER: Parsers = {"id": _text, "title": _text, "article": _text, **FIGURES, **_CITED}
 _COUNTING: Parsers = {"counting": _some(FIRST_DAY, SATURDAYS)}  # said only where days are counted otherwise
-_DISCLOSURE: Parsers = {"to": _text, "what": _some(*TOLD), "way": _text, **_CITED}
+_DISCLOSURE: Parsers = {"to": _one(*READERS), "what": _some(*TOLD), "way": _text, **_CITED}
 
 
 # --- tables ------------------------------------------------------------------------------------------------

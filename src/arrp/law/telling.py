@@ -24,6 +24,13 @@ def laws() -> tuple[dict[str, Any], ...]:
                   "powers": len(law.powers)} for law in map(jurisdiction, codes()))
 
 
+@cache
+def untold() -> tuple[str, ...]:
+    """The powers under which nobody may tell the account holder (R-72)."""
+    return tuple(power.id for law in map(jurisdiction, codes()) for power in law.powers
+                 if power.figures["notice"] == "forbidden")
+
+
 def law_tree(code: str) -> dict[str, Any]:
     """One law file: code, name, zone, calendar, notes, checked_on, powers, disclosures, sources. Raises NotFound."""
     law = jurisdiction(code)

@@ -36,6 +36,7 @@ mandate_issued      true      false: a request under a mandate, which no officer
 power               none      id of the [[power]] on which the node acts; none = no automatic act
 seen_within_minutes 30        minutes, 1 to 1440: then the second contact is called
 first_contact       call-back call-back | at-once: what a request of an officer we never spoke to waits for (R-91)
+call_back_within_minutes 5    minutes, 1 to 60: then the second contact is called; mule accounts are emptied in 3 to 10
 introduced          []        PEER or PEER/OFFICER: called back before this node was set up
 [clocks]
 surplus_minutes     60        minutes, 1 to 60: how long nobody need keep what is held
@@ -61,7 +62,7 @@ objection_hours     120       hours, 1 to 8760: to object, and then to decide th
 objection_silence   escalate  escalate | release
 return_notice_hours 24        hours, 0 to 8760: between announcing and sending
 review_days         180       days, 1 to 3650: of a secured hold
-onward              free      free | ask | we_do
+onward              ask       free | ask | we_do: whether an authority may be told where money went (R-53)
 source, checked_on  needed    where the law is, and the day somebody read it: 2026-11-22
 [[adopted]], [[day]]          node/powers
 """
@@ -84,9 +85,11 @@ from arrp.core.calendar import Calendar
 from arrp.core.crime import Crime
 from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError, Malformed
+from arrp.core.law import TOLD
 from arrp.core.money import Amount, decimals
 from arrp.core.period import Period
 from arrp.core.policy import Participant, Policy, Rules
+from arrp.law.telling import untold
 from arrp.node.calling import EXCHANGE_SECONDS, PUBLIC, Network, Reach
 from arrp.node.directory import Directory
 from arrp.node.files import read_file
@@ -159,7 +162,7 @@ def load_rules(config: Config, directory: Directory) -> Rules:
         "policy": policy,
         "standing": tuple((one.act_hash, one.mandate) for one in standing),
         "keep_unfounded": timedelta(days=kept["unfounded_days"]),
-        "keep_closed": timedelta(days=kept["others_days"]),
+        "keep_closed": timedelta(days=kept["others_days"]), "untold": untold(),
         **clocks,
     }
     return Rules(**values, digest=rules_digest(Rules(**values)))
@@ -347,6 +350,7 @@ _POLICY = {
     "power": _Key(_text, None),
     "seen_within_minutes": _Key(_within(1, 1440), 30),
     "first_contact": _Key(partial(_one_of, ("call-back", "at-once")), "call-back"),
+    "call_back_within_minutes": _Key(_within(1, 60), 5),
     "introduced": _Key(_texts, ()),
 }
 _CLOCKS = {
@@ -373,7 +377,7 @@ _POWER = {
     "objection_silence": _Key(partial(_one_of, ("escalate", "release")), "escalate"),
     "return_notice_hours": _Key(_within(0, _YEAR), 24),
     "review_days": _Key(_within(1, 3650), 180),
-    "onward": _Key(partial(_one_of, ("free", "ask", "we_do")), "free"),
+    "onward": _Key(partial(_one_of, ("free", "ask", "we_do")), "ask"),
     "source": _Key(_text),
     "checked_on": _Key(_day),
 }
@@ -388,11 +392,11 @@ _DAY = {"on": _Key(_day), "why": _Key(_text), "working": _Key(_flag, False)}
 
 
 def _policy(found: dict[str, Any]) -> Policy:
-    seen_within = timedelta(minutes=found.pop("seen_within_minutes"))
+    within = {name: timedelta(minutes=found.pop(f"{name}_minutes")) for name in ("seen_within", "call_back_within")}
     for name in _AMOUNTS:
         found[name] = _minor(f"rules.toml: [policy]: {name}", found[name], found["asset"])
     calls_back = found.pop("first_contact") == "call-back"
-    return Policy(**found, seen_within=seen_within, call_back_first=calls_back)
+    return Policy(**found, **within, call_back_first=calls_back)
 
 
 def _clocks(found: dict[str, Any]) -> dict[str, Any]:
@@ -419,8 +423,9 @@ def _power(number: int, tree: Any) -> Power:
     provisional, longest, chain = (found.pop(f"{name}_hours_max") for name in ("provisional", "hold", "chain"))
     found["notice_within"], found["return_notice"], found["objection_within"] = (Period(hours, "hours") for hours in (
         found.pop("notice_hours"), found.pop("return_notice_hours"), found["objection_hours"]))
-    return Power(**found, protected_minor=protected, provisional=Period(provisional, "hours") if provisional else None,
-                 longest=Period(longest, "hours"), chain=Period(chain, "hours"))
+    tells = TOLD if found["onward"] == "free" else ()  # whoever types a power answers for what may be told under it
+    return Power(**found, tells=tells, protected_minor=protected, longest=Period(longest, "hours"),
+                 provisional=Period(provisional, "hours") if provisional else None, chain=Period(chain, "hours"))
 
 
 def _adopted(tree: dict[str, Any], me: Participant) -> Iterator[Power]:

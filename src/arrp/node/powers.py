@@ -28,6 +28,7 @@ from arrp.core.law import NONE, UNKNOWN, Jurisdiction, LegalPower
 from arrp.core.money import typed_amount
 from arrp.core.period import UNTIL_ORDER, Period
 from arrp.core.policy import Participant
+from arrp.core.stating import FOLLOWED_BY
 from arrp.law.calendars import OwnDays, calendar, zone
 from arrp.law.reading import jurisdiction
 
@@ -75,7 +76,7 @@ def adopted_power(adopted: Adopted, me: Participant, own: OwnDays) -> Power:
         silence=_or(power, "silence", "free"), notice=_or(power, "notice", "free"),
         **_periods(power),
         reach="value" if power.figures["reach"] == "value" else "amount",
-        protected_minor=minor, protected_asset=asset, onward=adopted.onward,
+        protected_minor=minor, protected_asset=asset, onward=adopted.onward, tells=law.tells("authority"),
         source=law.sources[power.cited_for("longest").source].url, checked_on=law.checked_on.isoformat(),
         adopted=f"{adopted.by}, {adopted.on}",
     )  # fmt: skip
@@ -99,6 +100,11 @@ def _check_fits(law: Jurisdiction, power: LegalPower, adopted: Adopted) -> None:
     if adopted.calendar not in ("", law.calendar) and not adopted.calendar.startswith(f"{law.code[:2]}-"):
         raise Refused(f"{where} counts working days of {law.calendar}: calendar names a part of it, such as "
                       f"{law.code[:2]}-…, not {adopted.calendar!r}", rule="R-40")
+    tells = law.tells("authority")
+    if adopted.onward == "free" and not FOLLOWED_BY.issubset(tells):
+        raise Refused(f"{where}: onward cannot be free. Of where money went the file is sure that an authority may be "
+                      f"told: {', '.join(tells) or 'nothing'}. With ask an officer tells it, on a basis that they name",
+                      rule="R-53")
     if date.fromisoformat(adopted.on) < law.checked_on:
         raise Refused(f"{where} was read on {law.checked_on}, and adopted before, on {adopted.on}: read it again",
                       rule="R-40")

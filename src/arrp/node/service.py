@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from arrp.core.answers import InForce
 from arrp.core.case import Case, apply
 from arrp.core.changes import second_by
+from arrp.core.disclosing import as_told
 from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound, Outdated, Refused, Unreachable
 from arrp.core.events import KINDS, Draft, Event
 from arrp.core.mandate import Mandate
@@ -347,7 +348,8 @@ class Transaction:
         return case_id, events
 
     def write(self, case: Case, said: Sequence[Event]) -> list[Event]:
-        return self._append(case, [self._spoken(case.id, event) for event in said])
+        told = as_told(case, said, self.node.rules)
+        return self._append(case, [self._spoken(case.id, event, told.get(event.act, event.body)) for event in said])
 
     def record(self, case_id: str, events: Sequence[Event]) -> list[Event]:
         """Write down what was said before, by us too: nothing of it is said again (R-29)."""
@@ -398,26 +400,22 @@ class Transaction:
             request, key = case.request(event.request or ""), self.service.account_key(event.body.to)
             work.ask_join(self.connection, work.Join(request.id, case.id, key), request.peer, self.now)
 
-    def _spoken(self, case_id: str, event: Event) -> Event:
+    def _spoken(self, case_id: str, event: Event, body: Any) -> Event:
         """Freeze drafts; give what we say to a peer its bytes, number and head (R-20, R-26)."""
         if event.kind == "Drafted":
-            self._draft(case_id, event.body)
+            self._keep(case_id, event.body, event.body.body)
         elif event.kind == "ActApproved":
             talk.approved(self.connection, event.body.act_hash, event.body.approval)
         if event.by != self.node.me or event.to in ("", self.node.me) or KINDS[event.kind].writer == "local":
             return event
         kept = talk.own_act(self.connection, self.node.me, event.act)
         if kept is None:
-            act = Act(event.act, event.request, event.to, event.kind, Handling.H1, Uses(), event.body, event.not_after)
-            kept = self._keep(case_id, act)
+            kept = self._keep(case_id, event, body)
         self._queue(case_id, event, kept)
         return replace(event, act_hash=kept.act_hash)
 
-    def _draft(self, case_id: str, draft: Draft) -> None:
-        self._keep(case_id, Act(draft.act, draft.request, draft.to, draft.kind, Handling.H1, Uses(), draft.body,
-                                draft.not_after))
-
-    def _keep(self, case_id: str, act: Act) -> talk.KeptAct:
+    def _keep(self, case_id: str, said: Event | Draft, body: Any) -> talk.KeptAct:
+        act = Act(said.act, said.request, said.to, said.kind, Handling.H1, Uses(), body, said.not_after)
         data, salt = act_bytes(act), self.node.clock.salt()
         kept = talk.KeptAct(act_hash(salt, data), act.act, self.node.me, act.kind, case_id, data, salt, ())
         talk.keep_act(self.connection, kept)

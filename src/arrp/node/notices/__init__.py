@@ -49,7 +49,7 @@ def holder_notice(request: Request, rules: Rules, now: datetime, language: str =
     if hold is None or not hold.in_force:
         raise Refused(f"request {request.id} has no hold in force: there is nothing to tell the account holder",
                       rule="R-72", code="ended")
-    check_may_tell(rules.own_power())
+    check_may_tell(rules, hold)
     return _filled("holder", language, {
         **_opening(rules.me, hold.id, now), "amount": str(hold.amount), "account": short_account(request.body.account),
         **_hold(hold), **_objecting(rules.me, rules.own_power()),
