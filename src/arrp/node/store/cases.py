@@ -20,7 +20,8 @@ from arrp.wire.codec import halves, joined
 
 _VERSION = select(cases.c.version).where(of(cases.c.id))
 _LOCK = _VERSION.with_for_update()
-_APPEND, _NOTE = insert(events), update(cases).where(of(cases.c.id))
+_APPEND = insert(events).inline()  # nobody asks which ids the rows were given
+_NOTE = update(cases).where(of(cases.c.id))
 
 BODIES = {kind: row.body for kind, row in KINDS.items()}
 
@@ -155,7 +156,7 @@ def append(connection: Connection, case: Case, said: Sequence[Event], salts: Seq
             "lasting": lasting, "private": private, "salt": salt, "private_digest": digest,
             "leaf": leaf_hash_erased(lasting, digest),
         })
-    connection.execute(_APPEND, rows)
+    connection.execute(_APPEND, rows if len(rows) > 1 else rows[0])  # one is sent in one step, many in several
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,7 @@ def erase_acts(connection: Connection, case_id: str) -> None:
 # --- outbox ----------------------------------------------------------------------------------------------
 
 
-_PUT = insert(outbox)
+_PUT = insert(outbox).inline()
 
 
 def hashes(attached: tuple[str, ...]) -> bytes:
