@@ -1,4 +1,4 @@
-"""R-94 through real nodes: one officer acts alone under a standing mandate, a second signs within four hours, or it ends."""
+"""R-94 through real nodes: one officer acts alone under a standing mandate, and a second signs in time, or it ends."""
 
 from __future__ import annotations
 
