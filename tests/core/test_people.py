@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from arrp.core.policy import Participant, Policy, Tally, strangers
 from arrp.core.protocol import COMMANDS, step
 from arrp.core.request import Reason
 from arrp.core.roles import ROLES, check_may_wish, counted, may_read
+from arrp.core.sentences import marks
 from arrp.core.step import Heard
 from tests.stories.plain import ES, LT, NCB_ES, OPEN, START, VASP_LT, Core, World, payment
 from tests.stories.test_stories import ACCEPTED
@@ -195,6 +197,55 @@ def test_r91_a_call_back_that_is_taken_back_stops_what_is_not_decided(confirmed:
         return
     with pytest.raises(Refused, match="first contact with Ben"):
         waiting.accept()
+
+
+def called(waiting: Calling, whom: str) -> list[str]:
+    """What the holder said when it called that person for a call-back, with the time of day."""
+    said = f"calls the {whom}: waits for a call-back"
+    return [line for line in waiting.world.lines if "VASP-LT" in line and said in line]
+
+
+def test_r91_a_call_that_nobody_makes_calls_the_second_contact_once() -> None:
+    waiting = Calling()
+    assert len(called(waiting, "duty officer")) == 2
+    waiting.world.run(minutes=4, seconds=59)
+    assert called(waiting, "second contact") == []
+    waiting.world.run(hours=3)
+    (line,) = called(waiting, "second contact")
+    assert line.startswith(f"{START + timedelta(minutes=5):%d %b %H:%M}"), line
+    assert "nobody has called back Ana, Ben of NCB-ES" in line
+
+
+def test_r91_the_clock_of_a_call_stops_when_it_is_made_or_nobody_needs_it() -> None:
+    """One of two is not both; a denied call was made; what is refused or withdrawn waits for nobody."""
+    made, half, denied, refused, withdrawn = (Calling() for _ in range(5))
+    for officer in ("Ana", "Ben"):
+        made.call(officer)
+        denied.call(officer, confirmed=False)
+    half.call("Ben")
+    refused.world.officer("VASP-LT", "decide", Decide(False, "AGNT", None, None), refused.request, by=("Lina",))
+    withdrawn.world.officer("NCB-ES", "withdraw", Withdraw("wrong"), withdrawn.request, by=("Ana",))
+    for waiting in (made, half, denied, refused, withdrawn):
+        waiting.world.run(hours=1)
+    assert [called(waiting, "second contact") for waiting in (made, denied, refused, withdrawn)] == [[]] * 4
+    (line,) = called(half, "second contact")
+    assert "nobody has called back Ana of NCB-ES" in line
+
+
+def test_r91_who_is_to_be_called_is_shown_with_the_request() -> None:
+    waiting = Calling()
+
+    def shown() -> tuple[str, ...]:
+        case = waiting.case()
+        return marks(case.request(waiting.request), waiting.world.now, case.calls.get(waiting.request, ()))
+
+    assert shown() == tuple(f"waits for a call-back to {name} of NCB-ES since {START:%Y-%m-%dT%H:%MZ}"
+                            for name in ("Ana", "Ben"))
+    waiting.call("Ana")
+    assert ["to Ben of" in mark for mark in shown()] == [True]
+    waiting.call("Ben")
+    waiting.accept()
+    assert shown() == ()
 
 
 def _nobody(core: Core) -> None:

@@ -23,6 +23,15 @@ from arrp.core.report import Report
 from arrp.core.request import Asked, Leg, Request
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An officer of a peer is to be called back, since when. `confirmed`: what they said; None while nobody called."""
+
+    officer: str
+    since: datetime
+    confirmed: bool | None = None
+
+
 @dataclass(frozen=True)
 class Case:
     """Everything a node knows about one matter. `me` is the participant whose log this is."""
@@ -57,7 +66,7 @@ class Case:
     closed: tuple[datetime, str] | None = None  # when, and its outcome
     anomalies: tuple[str, ...] = ()
     passed_on: frozenset[str] = frozenset()  # corrections and wishes to erase that went round here (R-74)
-    called_back: frozenset[str] = frozenset()  # which of the escalated call-backs were made and confirmed
+    calls: Mapping[str, tuple[Call, ...]] = field(default_factory=dict)  # request -> who is, or was, called back (R-91)
     ball: tuple[str, datetime] | None = None  # who works on it, since when (R-93)
     only: frozenset[str] = frozenset()  # officers who may know it; empty: all whose role reads (R-92)
     last_act: Mapping[str, str] = field(default_factory=dict)  # request -> hash of the peer's newest act
@@ -188,9 +197,23 @@ def _objection(case: Case, event: Event) -> Case:
     return replace(case, objections={**case.objections, objection.id: (event.request or "", objection)})
 
 
+def _escalated(case: Case, event: Event) -> Case:
+    word, _, about = event.body.what.partition(" ")
+    case = replace(case, escalated=case.escalated | {event.body.what})
+    return _with_call(case, event, Call(about.partition(" ")[2], event.at)) if word == "call-back" else case
+
+
 def _called_back(case: Case, event: Event) -> Case:
-    made = f"call-back {event.request} {event.body.officer}"
-    return replace(case, called_back=case.called_back | {made} if event.body.confirmed else case.called_back - {made})
+    return _with_call(case, event, Call(event.body.officer, event.at, event.body.confirmed))
+
+
+def _with_call(case: Case, event: Event, call: Call) -> Case:
+    """One more, or what became of it: who is called stays waited for since the first time."""
+    every = {known.officer: known for known in case.calls.get(event.request or "", ())}
+    known = every.get(call.officer, call)
+    said = known.confirmed if call.confirmed is None else call.confirmed
+    every[call.officer] = replace(known, confirmed=said)
+    return replace(case, calls={**case.calls, event.request or "": tuple(every.values())})
 
 
 def _opened(case: Case, event: Event) -> Case:
@@ -246,7 +269,7 @@ _FOLDS: dict[str, Fold] = {
     "Located": lambda case, event: replace(case, located={**case.located, event.body.request: event.body}),
     "Booked": lambda case, event: replace(case, books={**case.books, event.body.book.request: event.body.book}),
     "NamePayee": lambda case, event: replace(case, payees={**case.payees, event.request or "": event.body}),
-    "Escalated": lambda case, event: replace(case, escalated=case.escalated | {event.body.what}),
+    "Escalated": _escalated,
     "Anomaly": lambda case, event: replace(case, anomalies=(*case.anomalies, event.body.code)),
     "SentByHand": lambda case, event: replace(case, escalated=case.escalated - {f"post {event.body.act}"}),
     **dict.fromkeys(("Corrected", "EraseAsked"),

@@ -1,6 +1,6 @@
 """A hold whose legal end comes near is somebody's business, on both sides: told early, and louder as it comes (R-59).
-So is an account holder whom the law wants told, at whoever keeps the money (R-72), and a request that a second officer
-has yet to sign (R-94).
+So is an account holder whom the law wants told, at whoever keeps the money (R-72), a request that a second officer has
+yet to sign (R-94), and an officer of a peer whom nobody has called back (R-91).
 
 Nothing is decided here. Who does nothing is told four times, and then the hold lapses by its own clock.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from arrp.core.case import Case
+from arrp.core.case import Call, Case
 from arrp.core.deadline import Power
 from arrp.core.hold import Hold
 from arrp.core.policy import Rules
@@ -56,6 +56,8 @@ def _all_marks(case: Case, request: Request, rules: Rules) -> Iterator[list[Mark
     hold, power = request.hold, rules.own_power()
     if request.second_by is not None and request.side == "requesting" and request.is_open:
         yield _of_the_second(request, request.second_by)
+    if request.is_undecided:
+        yield from _of_the_calls(request, case.calls.get(request.id, ()), rules.policy.call_back_within)
     if hold is None or hold.placed_at is None or hold.state not in ("provisional", "confirmed", "secured"):
         return
     if hold.until is not None and hold.state != "secured" and (hold.decided or hold.decide_by is None):
@@ -69,6 +71,16 @@ def _of_the_second(request: Request, end: datetime) -> list[Mark]:
     why = f"{request.body.asked} is withdrawn at {end:%Y-%m-%dT%H:%MZ} unless a second officer signs"
     return [Mark(end - before, f"second {request.id} {words}", to, why)
             for (words, before), to in zip(LAST, (DUTY, SECOND), strict=True)]
+
+
+def _of_the_calls(request: Request, calls: tuple[Call, ...], within: timedelta) -> Iterator[list[Mark]]:
+    """R-91: those who were to be called at one moment, and whom nobody called, are one mark. A call that was denied was
+    made."""
+    left = [call for call in calls if call.confirmed is None]
+    for since in sorted({call.since for call in left}):
+        names = ", ".join(sorted(call.officer for call in left if call.since == since))
+        why = f"nobody has called back {names} of {request.peer}; money leaves meanwhile"
+        yield [Mark(since + within, f"uncalled {request.id} {since:%Y-%m-%dT%H:%M:%S}", SECOND, why)]
 
 
 def _of_the_end(hold: Hold, begin: datetime, end: datetime) -> list[Mark]:

@@ -24,8 +24,7 @@ def _to_call(step: Step, request: Request, officer: str, why: str) -> None:
 
 def awaited(step: Step, request: Request) -> list[str]:
     """The officers behind a request who are still to be called back."""
-    asked = {what for what in step.case.escalated if what.startswith(f"call-back {request.id} ")}
-    return sorted(what.split(" ", 2)[2] for what in asked - step.case.called_back)
+    return sorted(call.officer for call in step.case.calls.get(request.id, ()) if not call.confirmed)
 
 
 def check_called_back(step: Step, request: Request) -> None:

@@ -5,12 +5,12 @@ Names of people and whole account numbers do not occur: a transcript may be show
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from arrp.core.account import short_account
 from arrp.core.by_hand import is_unsigned
-from arrp.core.case import Case
+from arrp.core.case import Call, Case
 from arrp.core.changes import second_by
 from arrp.core.events import Event, Verb
 from arrp.core.hold import Hold
@@ -95,6 +95,7 @@ _AWAITED = {
     "extend": "the core to hold for longer", "return": "a look at a return that did not succeed",
     "refused": "a look at what the other side refused", "review": "the review of a secured hold",
     "objection": "a decision on an objection", "call-back": "a call-back",
+    "uncalled": "a call-back that nobody made",
     "correct": "what was told to be corrected", "erase": "what was told to be erased",
     "post": "an act to be sent by hand", "task": "its clerk",
     "sign": "a signature on what the other side wishes", "second": "a second officer's signature",
@@ -178,9 +179,9 @@ def sentence(event: Event) -> str | None:
     return f"{said} — unsigned, from paper" if said and is_unsigned(event) else said
 
 
-def marks(request: Request, now: datetime) -> tuple[str, ...]:
+def marks(request: Request, now: datetime, calls: Iterable[Call] = ()) -> tuple[str, ...]:
     """What a reader of a request must not overlook: money blocked without basis (R-47), a mirror past its date (R-42),
-    a second signature that is due (R-94), answers that nobody's node signed (R-97)."""
+    a second signature that is due (R-94), who is to be called back (R-91), answers that nobody's node signed (R-97)."""
     hold, found = request.hold, []
     if hold is not None and hold.state == "ending" and hold.amount.minor:
         found.append("HELD WITHOUT BASIS")
@@ -188,6 +189,9 @@ def marks(request: Request, now: datetime) -> tuple[str, ...]:
         found.append("ended by its date, not yet confirmed")
     if request.second_by is not None and request.is_open:
         found.append(f"a second officer signs by {request.second_by:%Y-%m-%dT%H:%MZ}, or it ends")
+    if request.is_undecided:
+        found += [f"waits for a call-back to {call.officer} of {request.peer} since {call.since:%Y-%m-%dT%H:%MZ}"
+                  for call in calls if not call.confirmed]
     return (*found, "unsigned, from paper") if request.unsigned else tuple(found)
 
 

@@ -392,11 +392,12 @@ _DAY = {"on": _Key(_day), "why": _Key(_text), "working": _Key(_flag, False)}
 
 
 def _policy(found: dict[str, Any]) -> Policy:
-    within = {name: timedelta(minutes=found.pop(f"{name}_minutes")) for name in ("seen_within", "call_back_within")}
+    seen_within, call_within = (timedelta(minutes=found.pop(f"{name}_minutes"))
+                                for name in ("seen_within", "call_back_within"))
     for name in _AMOUNTS:
         found[name] = _minor(f"rules.toml: [policy]: {name}", found[name], found["asset"])
     calls_back = found.pop("first_contact") == "call-back"
-    return Policy(**found, **within, call_back_first=calls_back)
+    return Policy(**found, seen_within=seen_within, call_back_within=call_within, call_back_first=calls_back)
 
 
 def _clocks(found: dict[str, Any]) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Desk:
         known.look(case, "case")
         with self.node.store.reading() as connection:
             events = cases.log_of(connection, case_id, 1, case.version)
-        counted = money(case)
+        counted, now = money(case), self.node.clock.now()
         return {
             "id": case.id, "state": case.state, "title": case.title, "loss": case.loss, "version": case.version,
             "ball": case.ball and {"officer": case.ball[0], "since": case.ball[1].isoformat()},
@@ -172,7 +172,7 @@ class Desk:
             "money": None if counted is None else {
                 "loss": str(counted.loss), "missing": str(counted.missing), "terms": counted.terms,
                 "surplus": counted.surplus},
-            "requests": [{**_object(dumps(request)), "marks": list(marks(request, self.node.clock.now()))}
+            "requests": [{**_object(dumps(request)), "marks": list(marks(request, now, case.calls.get(request.id, ())))}
                          for request in case.requests.values()],
             "objections": [parse_json(dumps(objection)) for _, objection in case.objections.values()],
             "drafts": self._draft_rows(case),
