@@ -9,9 +9,8 @@ import pytest
 
 from arrp.core.errors import Conflict, Malformed, Refused
 from arrp.core.events import Answered, Decide, Extend, LegsStated, Resolved, Secure, Withdraw
-from arrp.core.hearing import check_amounts
 from arrp.core.protocol import COMMANDS, step
-from arrp.core.request import Ask, Document, Leg, Source, Terms
+from arrp.core.request import Ask, Document, Leg, Source, Terms, check_amounts
 from arrp.core.step import Command, Heard
 from tests.stories.plain import ES, LT, NCB_DE, NCB_ES, START, VASP_LT, World, amount, payment
 from tests.stories.test_stories import ACCEPTED, BASIS, NCB_PT
@@ -176,6 +175,14 @@ def test_r10_what_is_asked_counts_for_what_is_asked(world: World, of: str, claim
     check_amounts(body)
     with pytest.raises(Refused, match="R-10"):
         check_amounts(replace(body, asked=amount(of), claim=amount(claim)))
+
+
+def test_r10_who_asks_too_much_at_once_is_told_before_anything_leaves() -> None:
+    world, ether = World(), "12.00 eip155:1/slip44:60"
+    world.join(NCB_ES, VASP_LT)
+    world.report("NCB-ES", payment(ether, LT, "P1"))
+    with pytest.raises(Refused, match="R-10 12.0+ .* ask in several"):
+        world.ask("NCB-ES", ether, LT)
 
 
 def test_r32_a_leg_whose_account_cannot_be_read_is_an_officers(world: World) -> None:

@@ -18,13 +18,12 @@ from arrp.core.hold import HOLD
 from arrp.core.mandate import check_loss, check_mandate, check_signers
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, check_entitled
-from arrp.core.request import ANSWER, Asked, Reason, Request
+from arrp.core.request import ANSWER, Asked, Reason, Request, check_amounts
 from arrp.core.roles import counted
 from arrp.core.stating import finish
 from arrp.core.step import Heard, Receipted, Step, bounced
 
 LONGEST = timedelta(days=90)  # a request that may be applied later than this is a mistake
-_MOST = 2**63  # what the store and the wire count with
 
 
 def hear(step: Step, heard: Heard) -> None:
@@ -152,16 +151,6 @@ def _check_request(step: Step, heard: Heard, requester: Participant) -> None:
     if heard.not_after is None or not step.now < heard.not_after <= step.now + LONGEST:
         raise Refused(f"a request says by when it may be applied, at most {LONGEST.days} days ahead", rule="R-30",
                       code="no-end")
-
-
-def check_amounts(body: Asked) -> None:
-    """R-10: what is asked and what it counts for are above zero and the same money in the same asset;
-    the caps of mandate and policy count the claim, so it must not be smaller than what is held."""
-    if not (0 < body.asked.minor < _MOST and 0 < body.claim.minor < _MOST):
-        raise Refused(f"{body.asked} counting for {body.claim}: both are above zero, and fit 64 bits", rule="R-10",
-                      code="wrong-amount")
-    if body.asked.asset == body.claim.asset and body.asked != body.claim:
-        raise Refused(f"{body.asked} counts for {body.asked}, not for {body.claim}", rule="R-10", code="wrong-amount")
 
 
 def _wished(step: Step, heard: Heard, request: Request) -> None:

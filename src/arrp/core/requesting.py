@@ -19,7 +19,7 @@ from arrp.core.mandate import LossAct, Mandate
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, Rules, check_entitled
 from arrp.core.report import Report
-from arrp.core.request import Ask, Asked, Credit, Leg, Request, Source
+from arrp.core.request import Ask, Asked, Credit, Leg, Request, Source, check_amounts
 from arrp.core.step import Command, Step, draft_of
 from arrp.core.sums import money, reserved, total
 
@@ -62,6 +62,7 @@ def send(step: Step, command: Command) -> None:
     else two sign."""
     body: Asked = command.body
     asked = complete(step, body)
+    check_amounts(asked)
     peer = whom(step, asked)
     check_entitled(step.rules.me, peer, asked.ask)
     check_source(step, asked)
