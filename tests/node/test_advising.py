@@ -94,6 +94,32 @@ def test_the_commands_show_the_same(
     assert arrp("law", "powers", "--account", "eip155:1:0xd8da6bf26964af9d7eed9e03e53415d37aa96045").exit_code == 2
 
 
+def test_r41_send_says_which_powers_may_serve_before_it_sends(
+    world: World, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On stderr: what stands on stdout stays the ids. Who cannot be asked is told so once, by the command itself."""
+    at_node(monkeypatch, desk_app(world.service("NCB-ES"), None, owner))
+    send = ("request", "send", case, "--home", "x", "--officer", "Ana")
+    sent = arrp(*send, "--amount", "100000.00 EUR")
+    assert sent.exit_code == 0, sent.stderr
+    assert sent.stdout.splitlines()[0] == f"case {case}"
+    said = sent.stderr.splitlines()
+    asks = next(at for at, line in enumerate(said) if line.startswith("asks NCB-PT "))
+    powers = [line for line in said if line.startswith("  pt-")]
+    assert "3 of 4 powers may serve this hold" in said[asks + 1]
+    assert [line.split(",")[0] for line in powers] == ["  pt-suspension", "  pt-judge", "  pt-freezing"]
+    for told in ("nobody found whether it may serve a request from abroad", "Held by prosecutor", "documents unknown",
+                 "Done now, until 20"):
+        assert told in powers[0], told
+    first = next(at for at, line in enumerate(said) if "asks NCB-PT to hold" in line)
+    assert asks < first, "advice comes before it is sent"
+    nobody = arrp(*send, "--amount", "1.00 EUR", "--account", "payto://iban/DE89370400440532013000")
+    assert (nobody.exit_code, nobody.stderr.count("DE8937")) == (4, 0)
+    assert "powers may serve" not in nobody.stderr
+    trace = arrp(*send, "--amount", "100000.00 EUR", "--ask", "trace")
+    assert "powers may serve" not in trace.stderr
+
+
 def without_instants(found: dict[str, Any]) -> Any:
     """What does not move with the clock."""
     return [[(why["figure"], why["fits"], why["said"]) for why in row["why"]] + [row["power"], row["needs"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from arrp.cli.asking import AsJson, command
-from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, Looking, OfficerId, RequestId, wished
+from arrp.cli.desk import ELSEWHERE, CaseId, Desk, Home, KeyFile, Looking, OfficerId, RequestId, Said, wished
 from arrp.cli.document import document
 from arrp.cli.passphrase import PassphraseFile
-from arrp.cli.serving import show_serving
+from arrp.cli.serving import no_law_file, say_serving, show_serving, whom_said
 from arrp.cli.speaking import noted, show, show_json, show_table
 from arrp.core.account import parse_account
 from arrp.core.errors import NotFound
@@ -21,6 +22,7 @@ from arrp.core.money import typed_amount
 from arrp.core.request import Ask, Terms
 from arrp.core.requesting import typed_asked, typed_source
 from arrp.core.sentences import terms
+from arrp.law.serving import HOLDS
 from arrp.wire.codec import read
 
 
@@ -42,10 +44,15 @@ class Sending:
 
 @command
 def send(asked: Sending) -> None:
-    """Ask whoever answers for an account. Under a mandate that covers it, it leaves at once; else two sign."""
+    """Ask whoever answers for an account. Under a mandate that covers it, it leaves at once; else two sign.
+
+    Before it is sent it says which powers there may serve it, why, what each needs, and until when."""
     account = parse_account(asked.account) if asked.account else ""
     body = typed_asked(asked.ask, typed_source(asked.payment, asked.leg), account, typed_amount(asked.amount),
                        typed_amount(asked.claim) if asked.claim else None)
+    if asked.ask in HOLDS:
+        with suppress(Said):  # whoever cannot be asked is told so by the command itself
+            say_serving(_powers(asked, asked.officer))
     wished(asked, "send", body, case=asked.case)
 
 
@@ -67,18 +74,21 @@ def powers(asked: Sketching) -> None:
     """Before a request: whom it would go to, and which powers there may serve it, why, and what each needs.
 
     Advice: the request names none, and the side whose power it is picks it."""
-    found = Desk(asked.home, asked.officer).get(f"/cases/{asked.case}/powers", ask=asked.ask.value, leg=asked.leg,
-                                                payment=asked.payment, account=asked.account, amount=asked.amount)
+    found = _powers(asked, asked.officer)
     if asked.as_json:
         show_json(found)
         return
-    whom = found["whom"]
-    show(f"asks {whom['name']} ({whom['id']}, {whom['kind']} in {whom['country']}, {whom['channel']}) about "
-         f"{found['institution']}")
+    show(whom_said(found))
     for law in found["laws"]:
         show_serving(law)
     if not found["laws"]:
-        show(f"there is no law file for {whom['country']}: what may be held there, and how long, is unknown")
+        show(no_law_file(found))
+
+
+def _powers(asked: Sending | Sketching, officer: str) -> Any:
+    """Raises Said."""
+    return Desk(asked.home, officer).get(f"/cases/{asked.case}/powers", ask=asked.ask.value, leg=asked.leg,
+                                         payment=asked.payment, account=asked.account, amount=asked.amount)
 
 
 @command

@@ -1,10 +1,11 @@
-"""Which powers of a country may serve a request, for people: what `arrp law powers` and `arrp request powers` show."""
+"""Which powers of a country may serve a request, for people: what `arrp law powers` and `arrp request powers` show, and
+`arrp request send` says before it sends."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from arrp.cli.speaking import show, show_table
+from arrp.cli.speaking import say, show, show_table
 
 
 def show_serving(law: dict[str, Any]) -> None:
@@ -29,6 +30,38 @@ def show_serving(law: dict[str, Any]) -> None:
     show("")
     for source, number in numbers.items():
         show(f"[{number}] {source}")
+
+
+def say_serving(found: dict[str, Any]) -> None:
+    """The same as talk, a line for each power that may serve: which, why, what it needs, and until when."""
+    say(whom_said(found))
+    for law in found["laws"]:
+        fitting = [power for power in law["powers"] if power["fits"] != "no"]
+        say(f"law of {law['name']}, read on {law['checked_on']}: {len(fitting)} of {len(law['powers'])} powers may "
+            f"serve this {law['asked']['ask']}. Advice; they pick the power")
+        for power in fitting:
+            say(_line(power))
+    if not found["laws"]:
+        say(no_law_file(found))
+
+
+def whom_said(found: dict[str, Any]) -> str:
+    whom = found["whom"]
+    return (f"asks {whom['name']} ({whom['id']}, {whom['kind']} in {whom['country']}, {whom['channel']}) about "
+            f"{found['institution']}")
+
+
+def no_law_file(found: dict[str, Any]) -> str:
+    country = found["whom"]["country"]
+    return f"there is no law file for {country}: what may be held there, and how long, is unknown"
+
+
+def _line(power: dict[str, Any]) -> str:
+    why = "; ".join(why["said"] for why in power["why"])
+    needs = ", ".join(f"{name.replace('_', ' ')} {_said(told)}" for name, told in power["needs"].items())
+    end = power["ends"]["longest"]
+    return (f"  {power['power']}, {power['title']} ({power['article']}): {_FITS[power['fits']]}; {why}. Held by "
+            f"{_said(power['holder'])}. Needs: {needs}. Done now, until {end['until'] or 'no end: ' + end['reason']}")
 
 
 _FITS = {"yes": "yes, by what the file says", "unknown": "perhaps: not all of it is known",

@@ -21,6 +21,7 @@ from arrp.core.request import Ask
 from arrp.law.reading import jurisdiction
 from arrp.law.telling import cited_figure, figure_words, reaching, utc
 
+HOLDS = (Ask.HOLD, Ask.STOP, Ask.ARM)
 FLIGHT, ACCOUNT, WALLET = "payment in flight", "account", "wallet"
 NEEDS = ("documents", "follow_up", "lowest_amount", "indemnity")
 TIMES = ("provisional_max", "longest")
@@ -48,7 +49,7 @@ def is_wallet(account: str) -> bool:
 
 def wanted(ask: Ask, of_wallet: bool, amount: Amount | None, country: str, at: datetime) -> Wanted:
     """Raises Malformed for what holds nothing."""
-    if ask not in (Ask.HOLD, Ask.STOP, Ask.ARM):
+    if ask not in HOLDS:
         raise Malformed(f"{ask} holds nothing: law files say who may hold; arrp law show CC lists who may be told what")
     on = FLIGHT if ask is Ask.STOP else WALLET if of_wallet else ACCOUNT
     return Wanted(ask, on, amount, country, at)
