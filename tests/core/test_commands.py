@@ -10,9 +10,9 @@ import pytest
 from arrp.core.errors import Conflict, Malformed, Refused
 from arrp.core.events import Answered, Decide, Extend, LegsStated, Resolved, Secure, Withdraw
 from arrp.core.protocol import COMMANDS, step
-from arrp.core.request import Ask, Document, Leg, Source, Terms, check_amounts
+from arrp.core.request import Ask, Document, Leg, Reason, Source, Terms, check_amounts
 from arrp.core.step import Command, Heard
-from tests.stories.plain import ES, LT, NCB_DE, NCB_ES, START, VASP_LT, World, amount, payment
+from tests.stories.plain import BANK_PT, ES, LT, NCB_DE, NCB_ES, OPEN, PT, START, VASP_LT, World, amount, payment
 from tests.stories.test_stories import ACCEPTED, BASIS, NCB_PT
 
 PAPER = Document("ab" * 32, "order", "application/pdf", 1000)
@@ -201,3 +201,15 @@ def test_r11_terms_of_another_amount_are_no_terms_of_this_request(world: World) 
     lie = LegsStated((), Terms(amount("1000000.00 EUR"), moved_on=100000000), 1)
     with pytest.raises(Malformed, match="R-11"):
         world.give("NCB-ES", "loss", Heard("a9", "VASP-LT", "MovedOn", request, lie))
+
+
+def test_r30_r54_what_was_decided_before_the_core_looked_ends_where_no_such_money_is() -> None:
+    """An instruction that carries the decision is accepted before its account is looked up: nothing is there."""
+    world = World()
+    world.join(NCB_ES, NCB_PT, BANK_PT, policies={"NCB-PT": replace(OPEN, instant_from=())})
+    world.core("BANK-PT").book(PT, "+9.00 EUR", "another", other=ES, at=START)
+    world.report("NCB-ES", payment("9.00 EUR", PT, "P1"))
+    request = world.ask("NCB-ES", "9.00 EUR", PT)
+    world.officer("NCB-PT", "decide", ACCEPTED, request, by=("Rui", "Zoe"))
+    assert [(r.answer, r.reason) for r in world.requests("BANK-PT")] == [("ended", Reason.NO_MATCHING_CREDIT)]
+    assert world.nodes["NCB-ES"].case("loss").request(request).answer == "ended"

@@ -123,12 +123,13 @@ def _rests_on(step: Step, request: str, reference: str) -> int:
 
 
 def refuse(step: Step, request: Request, reason: str, differs: tuple[str, ...] = ()) -> None:
-    """R-50: no, with a named reason."""
+    """R-50: no, with a named reason. What was accepted is not refused any more: it ends (R-30)."""
     if reason in NEVER_HERE:
         terms = replace(request.terms, pending=0, not_found=request.terms.not_found + request.terms.pending)
     else:
         terms = terms_of(step, request, is_open=False)
-    step.tell("RequestRefused", Answered(terms, reason=reason, differs=differs), request)
+    kind = "RequestEnded" if request.answer == "accepted" else "RequestRefused"
+    step.tell(kind, Answered(terms, reason=reason, differs=differs), request)
 
 
 def restate(step: Step) -> None:
