@@ -69,7 +69,7 @@ class _Door(httpx2.BaseTransport):
 
 def at_node(monkeypatch: pytest.MonkeyPatch, app: FastAPI) -> None:
     """From now on every command's `--home` is the node of that app."""
-    monkeypatch.setattr(desk.httpx2, "HTTPTransport", lambda uds: _Door(app))
+    monkeypatch.setattr(desk.httpx2, "HTTPTransport", lambda **_: _Door(app))
 
 
 def process(*words: object, told: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -152,7 +152,7 @@ def test_r94_the_true_one_counts_once(world: World) -> None:
     again = mouth.say("Approved", body)
     assert (again.outcome, again.code) == (Outcome.REFUSED, "repeated-approval")
     withdrawn = mouth.say("Withdraw", Withdraw("by the node alone"))
-    assert (withdrawn.outcome, withdrawn.code) == (Outcome.REFUSED, "approvals"), "an officer takes back what two signed"
+    assert (withdrawn.outcome, withdrawn.code) == (Outcome.REFUSED, "approvals"), "an officer has to take it back"
     world.run(hours=5)
     assert blocked(world) == amount(WHOLE).minor
 

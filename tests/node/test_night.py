@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
-from arrp.core.errors import Conflict, Refused
+from arrp.core.errors import Conflict, NeedsApproval, Refused
 from arrp.core.events import Withdraw
 from arrp.core.request import Reason
+from arrp.node.api import desk_app
+from arrp.node.callers import SCOPES, Keys, owner
+from arrp.node.keys import OfficerKey, keep_officer_key, key_id
+from tests.cli.running import PASSPHRASE, arrp, at_node, data, ok
 from tests.conftest import ABOVE_THE_STORE
 from tests.node.night import WHOLE, alone, asked, blocked, came, falls, mine, reported, signs_too
 from tests.node.world import LT, PT, START, World, amount, restarted
@@ -120,3 +126,66 @@ def test_r94_r47_an_officer_withdraws_what_waits_for_a_signature(world: World) -
     assert blocked(world) == 0
     world.run(hours=5)
     assert len(said_by(world, "NCB-ES", "Withdraw")) == 1
+
+
+# --- as officers do it ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keys(world: World, tmp_path: Path) -> dict[str, Path]:
+    """Each officer's own key file."""
+    found = {name: tmp_path / f"{name}.pem" for name in ("Ana", "Ben")}
+    for name, path in found.items():
+        key = world.members["NCB-ES"].officers[name]
+        keep_officer_key(path, OfficerKey(key, key_id(key.public_key())), PASSPHRASE)
+    return found
+
+
+def test_r94_on_the_command_line(world: World, keys: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ana sends alone: it leaves, and she is told who must do what by when (exit code 7). Ben finds it and signs."""
+    falls(world)
+    came(world, LT)
+    case = reported(world, LT)
+    at_node(monkeypatch, desk_app(world.service("NCB-ES"), None, owner))
+    monkeypatch.setenv("ARRP_HOME", str(world.folder))
+    ana, ben = (("--officer", name, "--key", keys[name]) for name in ("Ana", "Ben"))
+    sent = arrp("request", "send", case, "--amount", WHOLE, *ana)
+    assert sent.exit_code == NeedsApproval.exit_code, sent.stderr
+    assert "signed by Ana alone, under its standing mandate; a second officer signs by 02 Mar 13:00 UTC" in sent.stderr
+    assert "has 1 of 2 signatures, has left, and is withdrawn at 2026-03-02T13:00Z" in " ".join(sent.stderr.split())
+    request = next(line.split()[1] for line in sent.stdout.splitlines() if line.startswith("request "))
+    world.run(minutes=1)
+    assert blocked(world) == ALL
+    assert "a second officer signs by 2026-03-02T13:00Z, or it ends" in ok("request", "show", request)
+    assert "a second officer signs by 2026-03-02T13:00Z, or it ends" in ok("case", "show", case)
+    waiting = next(row for row in data("draft", "list") if row["request"] == request)
+    assert (waiting["signed"], waiting["needs"], waiting["second_by"][:16]) == (["Ana"], 2, "2026-03-02T13:00")
+    assert "2026-03-02T13:00" in ok("draft", "list")
+    assert "Request (Request)" in ok("draft", "show", waiting["act"])
+    assert arrp("approve", waiting["act"], *ana).exit_code == Refused.exit_code
+    ok("approve", waiting["act"], *ben)
+    assert [row for row in data("draft", "list") if row["request"] == request] == []
+    assert "a second officer" not in ok("request", "show", request)
+    world.run(hours=5)
+    assert blocked(world) == ALL
+
+
+def test_r94_over_v1(world: World) -> None:
+    """The same for officers' own systems: what waits is a draft like any other, with its instant."""
+    request = alone(world)
+    key = Keys(world.service("NCB-ES")).make("Ben", SCOPES, 30)["key"]
+    app = desk_app(world.service("NCB-ES"), None, Keys(world.service("NCB-ES")).identify)
+    ben = TestClient(app, "http://node/v1", headers={"authorization": f"Bearer {key}"})
+    first = ben.get("/drafts").json()[0]
+    assert (first["request"], first["needs"], first["signed"]) == (request, 2, ["Ana"])
+    assert first["second_by"] == (START + timedelta(hours=4)).isoformat()
+    draft = ben.get(f"/drafts/{first['act']}").json()
+    signed = world.signature("NCB-ES", "Ben", draft["act_hash"])
+    said = {"officer": "Ben", "key": signed.key, "algorithm": signed.algorithm, "signature": signed.signature}
+    answer = ben.post("/approvals", json={"id": "b1", "act": first["act"], "approval": said})
+    assert answer.status_code == 200
+    assert ben.post("/approvals", json={"id": "b1", "act": first["act"], "approval": said}).json() == answer.json()
+    assert "two officers stand behind it" in " ".join(answer.json()["said"])
+    assert request not in {row["request"] for row in ben.get("/drafts").json()}
+    world.run(minutes=1)
+    assert mine(world, request, "VASP-LT").second_by is None

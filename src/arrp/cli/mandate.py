@@ -44,7 +44,9 @@ class Terms:
     crime: Annotated[list[str], typer.Option(help="Crime code it covers; none named = all.")] = field(
         default_factory=list
     )
-    night_approvals: Annotated[int, typer.Option(help="Officers who sign at night.", min=1, max=2)] = 2
+    night_approvals: Annotated[int, typer.Option(
+        help="1: one officer sends under it, a second signs within 4 hours; 2: the node asks alone.", min=1, max=2
+    )] = 2
     as_json: AsJson = False
 
 

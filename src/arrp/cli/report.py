@@ -82,7 +82,8 @@ class Opening:
 
 @command
 def open_mandate(asked: Opening) -> None:
-    """Draft the mandate of a case, and its loss act; two officers sign both."""
+    """Draft the mandate of a case, and its loss act; two officers sign both. At night one signature over the loss act
+    is enough for what one officer may send."""
     now, total = Clock().now(), typed_amount(asked.total)
     case = Desk(asked.home).get(f"/cases/{asked.case}")
     mandate = Mandate(

@@ -44,7 +44,8 @@ class Sending:
 
 @command
 def send(asked: Sending) -> None:
-    """Ask whoever answers for an account. Under a mandate that covers it, it leaves at once; else two sign.
+    """Ask whoever answers for an account. Under a mandate that covers it, it leaves at once; at night with one
+    signature, and a second within four hours; else two sign.
 
     Before it is sent it says which powers there may serve it, why, what each needs, and until when."""
     account = parse_account(asked.account) if asked.account else ""
