@@ -13,15 +13,16 @@ from arrp.core.case import Case, fold
 from arrp.core.errors import NotFound
 from arrp.core.events import KINDS, Event, Intent
 from arrp.node.store import talk
-from arrp.node.store.engine import for_update, reads
+from arrp.node.store.engine import reads
+from arrp.node.store.prepared import Prepared
 from arrp.node.store.tables import When, cases, events, given, of
 from arrp.wire.audit import leaf_hash_erased, private_digest
 from arrp.wire.codec import halves, joined
 
 _VERSION = select(cases.c.version).where(of(cases.c.id))
-_LOCK = _VERSION.with_for_update()
-_APPEND = insert(events).inline()  # nobody asks which ids the rows were given
-_NOTE = update(cases).where(of(cases.c.id))
+_LOCK = Prepared(_VERSION.with_for_update())
+_APPEND = Prepared(insert(events).inline())  # nobody asks which ids the rows were given
+_NOTE = Prepared(update(cases).where(of(cases.c.id)))
 
 BODIES = {kind: row.body for kind, row in KINDS.items()}
 
@@ -55,10 +56,10 @@ class Folds:
 
     def lock(self, connection: Connection, id: str) -> Case:
         """The case, its row locked until the transaction ends. Raises NotFound."""
-        version = connection.execute(_LOCK if for_update(connection) else _VERSION, {"of_id": id}).scalar()
-        if version is None:
+        row = _LOCK.run(connection, {"of_id": id}).fetchone()
+        if row is None:
             raise NotFound(f"there is no case {id} on this node")
-        return self.at(connection, id, version)
+        return self.at(connection, id, row[0])
 
     def read(self, connection: Connection, id: str, may: May = anybody) -> Case:
         """Raises NotFound, with the same words for a case that is not there and one that must not be known."""
@@ -156,7 +157,7 @@ def append(connection: Connection, case: Case, said: Sequence[Event], salts: Seq
             "lasting": lasting, "private": private, "salt": salt, "private_digest": digest,
             "leaf": leaf_hash_erased(lasting, digest),
         })
-    connection.execute(_APPEND, rows if len(rows) > 1 else rows[0])  # one is sent in one step, many in several
+    _APPEND.run_all(connection, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def note_state(connection: Connection, case: Case, due_at: datetime | None) -> N
     changes = {"version": case.version, "state": case.state, "title": case.title, "due_at": due_at}
     if case.state == "closed":  # what comes now about the same loss or account is another case
         changes["key"] = f"closed {case.id}"
-    connection.execute(_NOTE, {"of_id": case.id, **changes})
+    _NOTE.run(connection, {"of_id": case.id, **changes})
 
 
 def listed(connection: Connection) -> list[Row]:

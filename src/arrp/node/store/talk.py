@@ -33,6 +33,7 @@ from arrp.core.messages import Approval, Head, Outcome, Receipt
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store.engine import for_update
+from arrp.node.store.prepared import Prepared
 from arrp.node.store.tables import (
     Instant,
     When,
@@ -139,17 +140,16 @@ def _values(row: Conversation | Arrived) -> dict[str, object]:
 
 _ABOUT = of(conversations.c.peer, conversations.c.request)
 _FIND = select(conversations).where(_ABOUT)
-_LOCK = _FIND.with_for_update()
+_LOCK = Prepared(_FIND.with_for_update())
 # The case is locked first, as everywhere: nobody waits in a ring (F06).
-_FIND_BOTH = select(conversations, cases.c.version).select_from(cases).join(conversations).where(_ABOUT)
-_LOCK_BOTH = _FIND_BOTH.with_for_update(of=(cases, conversations))
+_LOCK_BOTH = Prepared(select(conversations, cases.c.version).select_from(cases).join(conversations).where(_ABOUT)
+                      .with_for_update(of=(cases, conversations)))
 _CASES_OF = select(conversations.c.case_id).where(of(conversations.c.request)).order_by(conversations.c.peer)
-_BEGIN, _NOTE = insert(conversations), update(conversations).where(_ABOUT)
+_BEGIN, _NOTE = Prepared(insert(conversations)), Prepared(update(conversations).where(_ABOUT))
 
 
 def lock(connection: Connection, peer: str, request: str) -> Conversation | None:
-    query = _LOCK if for_update(connection) else _FIND
-    row = connection.execute(query, {"of_peer": peer, "of_request": request}).first()
+    row = _LOCK.run(connection, {"of_peer": peer, "of_request": request}).fetchone()
     return Conversation(*row) if row else None
 
 
@@ -157,9 +157,9 @@ def lock_with_case(connection: Connection, peer: str, request: str) -> tuple[Con
     """A conversation and its case, both locked, in one statement; the version of the case."""
     about = {"of_peer": peer, "of_request": request}
     while True:
-        row = connection.execute(_LOCK_BOTH if for_update(connection) else _FIND_BOTH, about).first()
+        row = _LOCK_BOTH.run(connection, about).fetchone()
         if row is not None:
-            return Conversation(*row[:-1]), row.version
+            return Conversation(*row[:-1]), row[-1]
         # Nothing: there is none, or it joined another case while we waited for the lock.
         if not for_update(connection) or connection.execute(_FIND, about).first() is None:
             return None
@@ -172,13 +172,13 @@ def cases_of(connection: Connection, request: str) -> list[str]:
 
 def begin(connection: Connection, peer: str, request: str, case_id: str) -> Conversation:
     fresh = Conversation(peer, request, case_id, 0, 0, 0, 0)
-    connection.execute(_BEGIN, _values(fresh))
+    _BEGIN.run(connection, _values(fresh))
     return fresh
 
 
 def note(connection: Connection, talk: Conversation) -> None:
-    connection.execute(_NOTE, {"of_peer": talk.peer, "of_request": talk.request, "case_id": talk.case_id,
-                               "sent": talk.sent, "seen": talk.seen, "heard": talk.heard, "jumped": talk.jumped})
+    _NOTE.run(connection, {"of_peer": talk.peer, "of_request": talk.request, "case_id": talk.case_id,
+                           "sent": talk.sent, "seen": talk.seen, "heard": talk.heard, "jumped": talk.jumped})
 
 
 def with_peer(connection: Connection, peer: str) -> list[Conversation]:
@@ -190,9 +190,9 @@ def with_peer(connection: Connection, peer: str) -> list[Conversation]:
 
 
 _SAME_ACT = select(acts.c.act_hash).where(of(acts.c.act_hash) | of(acts.c.by, acts.c.act))
-_KEEP_ACT = insert(acts).from_select(
+_KEEP_ACT = Prepared(insert(acts).from_select(
     list(acts.c), select(*(bindparam(column.name, type_=column.type) for column in acts.c)).where(~_SAME_ACT.exists())
-).execution_options(preserve_rowcount=True)
+).execution_options(preserve_rowcount=True))
 _ACT = select(acts).where(of(acts.c.act_hash))
 _OWN_ACT = select(acts).where(of(acts.c.by, acts.c.act))
 
@@ -201,7 +201,7 @@ def keep_act(connection: Connection, act: KeptAct) -> None:
     """Keep the bytes of an act. One that is already kept stays as it is: its hash names its content.
     Raises Conflict when its author gave the same id to another act."""
     same = {"of_act_hash": act.act_hash, "of_by": act.by, "of_act": act.act}
-    kept = connection.execute(_KEEP_ACT, {
+    kept = _KEEP_ACT.run(connection, {
         "act_hash": act.act_hash, "act": act.act, "by": act.by, "kind": act.kind, "case_id": act.case_id,
         "bytes": act.data, "salt": act.salt, "approvals": dumps(_Approvals(act.approvals)), **same,
     })
@@ -261,7 +261,7 @@ def erase_acts(connection: Connection, case_id: str) -> None:
 # --- outbox ----------------------------------------------------------------------------------------------
 
 
-_PUT = insert(outbox).inline()
+_PUT = Prepared(insert(outbox).inline())
 
 
 def hashes(attached: tuple[str, ...]) -> bytes:
@@ -271,7 +271,7 @@ def hashes(attached: tuple[str, ...]) -> bytes:
 
 def put(connection: Connection, row: Unreceipted, due_at: datetime) -> None:
     """An act is to leave: it is sent until it is receipted."""
-    connection.execute(_PUT, {
+    _PUT.run(connection, {
         "peer": row.peer, "request": row.request, "number": row.number, "act_hash": row.act_hash, "kind": row.kind,
         "urgency": row.urgency, "head": row.head, "attached": hashes(row.attached), "state": "queued",
         "due_at": due_at, "tries": 0, "problems": 0,
@@ -362,21 +362,24 @@ def retry(connection: Connection, id: int, due_at: datetime) -> None:
 
 
 _NUMBER_SENT = of(outbox.c.peer, outbox.c.request, outbox.c.number)
-_SENT = select(outbox.c.act_hash, outbox.c.state, outbox.c.receipt.is_not(None).label("before")).where(_NUMBER_SENT)
-_RECEIPTED = update(outbox).where(_NUMBER_SENT)
+_SENT = Prepared(select(outbox.c.act_hash, outbox.c.state, outbox.c.receipt.is_not(None)).where(_NUMBER_SENT))
+_RECEIPTED = Prepared(update(outbox).where(_NUMBER_SENT))
 
 
 def sent(connection: Connection, peer: str, request: str, number: int) -> Sent | None:
     """What we said under that number."""
-    row = connection.execute(_SENT, {"of_peer": peer, "of_request": request, "of_number": number}).first()
-    return Sent(row.act_hash, row.state in ("queued", "dead"), row.before) if row else None
+    row = _SENT.run(connection, {"of_peer": peer, "of_request": request, "of_number": number}).fetchone()
+    if row is None:
+        return None
+    act_hash, state, before = row
+    return Sent(act_hash, state in ("queued", "dead"), bool(before))
 
 
 def receipted(connection: Connection, receipt: Receipt, jws: str, kid: str | None) -> None:
     """Any receipt ends resending; `kid` is the key of ours under which the act was sent."""
     state = "refused" if receipt.outcome is Outcome.REFUSED else "receipted"
     which = {"of_peer": receipt.sender, "of_request": receipt.request, "of_number": receipt.number}
-    connection.execute(_RECEIPTED, {**which, "state": state, "receipt": jws, "kid": kid})
+    _RECEIPTED.run(connection, {**which, "state": state, "receipt": jws, "kid": kid})
 
 
 def reopen(connection: Connection, peer: str, request: str, after: int, now: datetime) -> int:
@@ -400,7 +403,7 @@ def queued(connection: Connection) -> int:
 
 _BY_HEAD = select(inbox).where(of(inbox.c.peer, inbox.c.head))
 _BY_NUMBER = select(inbox).where(of(inbox.c.peer, inbox.c.request, inbox.c.number))
-_TAKE = insert(inbox)
+_TAKE = Prepared(insert(inbox))
 
 
 def arrived(connection: Connection, peer: str, head: str) -> Arrived | None:
@@ -411,7 +414,7 @@ def arrived(connection: Connection, peer: str, head: str) -> Arrived | None:
 def take(connection: Connection, row: Arrived) -> None:
     """Keep what arrived. Raises Conflict where its sender used the head's id under another number."""
     try:
-        connection.execute(_TAKE, _values(row))
+        _TAKE.run(connection, _values(row))
     except IntegrityError as error:
         raise Conflict(f"head {row.head} of {row.peer} came before with other content", rule="R-24",
                        code="equivocation") from error
@@ -474,20 +477,27 @@ def strangers(connection: Connection, peer: str, body: Asked, officers: tuple[st
     return tuple(sorted(behind - set(known)))
 
 
-def tally(connection: Connection, peer: str, key: str, body: Asked, now: datetime) -> Tally:
-    """Σ claims this peer asked of us: in the last hour and day, at this account, under this mandate,
-    for this loss. The peer's row is locked, so that two requests at once do not pass one cap."""
+def at_account(connection: Connection, peer: str, key: str) -> int:
+    """Σ claims this peer asked of us at one account."""
+    return _total(connection, peer, asked.c.key == key)
+
+
+def _total(connection: Connection, peer: str, *where: ColumnElement[bool]) -> int:
+    return int(connection.execute(select(func.sum(asked.c.claim)).where(asked.c.peer == peer, *where)).scalar() or 0)
+
+
+def tally(connection: Connection, peer: str, body: Asked, now: datetime, came: datetime | None = None) -> Tally:
+    """Σ claims of this peer in the last hour and day, under this mandate, for this loss; how often it asked in a day.
+    `came`: as a request of that instant, counted in it, found it. The peer's row is locked: no two pass one cap."""
     if for_update(connection):
         connection.execute(select(peers.c.id).where(peers.c.id == peer).with_for_update())
 
-    def total(where: ColumnElement[bool]) -> int:
-        query = select(func.sum(asked.c.claim)).where(asked.c.peer == peer, where)
-        return int(connection.execute(query).scalar() or 0)
-
+    at, until = came or now, [asked.c.at <= came] if came else []
+    a_day = (asked.c.at > at - timedelta(days=1), *until)
     return Tally(
-        hour=total(asked.c.at > now - timedelta(hours=1)),
-        day=total(asked.c.at > now - timedelta(days=1)),
-        account=total(asked.c.key == key),
-        under_mandate=total(asked.c.mandate == body.mandate_act) if body.mandate_act else 0,
-        of_loss=total(asked.c.loss == body.loss),
+        hour=_total(connection, peer, asked.c.at > at - timedelta(hours=1), *until),
+        day=_total(connection, peer, *a_day),
+        under_mandate=_total(connection, peer, asked.c.mandate == body.mandate_act) if body.mandate_act else 0,
+        of_loss=_total(connection, peer, asked.c.loss == body.loss),
+        questions=connection.execute(select(func.count()).where(asked.c.peer == peer, *a_day)).scalar() or 0,
     )
