@@ -32,15 +32,15 @@ def standing(world: World, id: str, mandate: Mandate, act: str = "1" * 32) -> St
     return found
 
 
-def falls(world: World, mandate: Mandate = NIGHT) -> None:
-    """From now on the bureau has that standing mandate, and no other; everybody else has what they had."""
+def falls(world: World, mandate: Mandate = NIGHT, at: str = "NCB-ES") -> None:
+    """From now on that bureau has that standing mandate, and no other; everybody else has what they had."""
     by_day = world._standing
 
     def by_night(member: Member) -> Standing:
-        return standing(world, member.id, mandate) if member.id == "NCB-ES" else by_day(member)
+        return standing(world, at, mandate) if member.id == at else by_day(member)
 
     world._standing = by_night  # type: ignore[method-assign]
-    restarted(world, "NCB-ES")
+    restarted(world, at)
 
 
 def came(world: World, to: str, whole: str = WHOLE) -> None:

@@ -23,13 +23,19 @@ def all_covering(step: Step, body: Asked, peer: Participant, officers: int) -> I
         return  # its receiver wants a loss act that two signed
     candidates = [*([step.case.mandate] if step.case.mandate else []), *step.rules.standing]
     for act_hash, mandate in candidates:
-        used = sum(r.body.claim.minor for r in step.case.wishes if r.body.mandate_act == act_hash)
         try:
             check_signers(mandate, body, officers)
-            check_mandate(mandate, body, peer.country, used, step.now)
+            check_mandate(mandate, body, peer.country, used(step, act_hash), step.now)
         except Refused:
             continue
         yield act_hash
+
+
+def used(step: Step, act_hash: str) -> int:
+    """R-15: Σ claims asked under a mandate, in this case and, under a standing one, in all others."""
+    here = (r.body.claim.minor for r in step.case.requests.values()
+            if r.side == "requesting" and r.body.mandate_act == act_hash)
+    return sum(here) + step.rules.elsewhere.get(act_hash, 0)
 
 
 def is_half_signed(case: Case) -> bool:

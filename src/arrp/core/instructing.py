@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from arrp.core.covering import used
 from arrp.core.deadline import Basis, hours_after
 from arrp.core.deciding import known_reason
 from arrp.core.errors import Refused
@@ -68,7 +69,7 @@ def _standing(step: Step, body: Asked) -> str | None:
     for act_hash, mandate in step.rules.standing:
         try:
             check_signers(mandate, body, 0)
-            check_mandate(mandate, replace(body, hops=0), step.rules.me.country, 0, step.now)
+            check_mandate(mandate, replace(body, hops=0), step.rules.me.country, used(step, act_hash), step.now)
         except Refused:
             continue
         return act_hash

@@ -38,7 +38,7 @@ from arrp.node.directory import Directory
 from arrp.node.files import Files
 from arrp.node.keys import NodeKeys
 from arrp.node.standing import Standing
-from arrp.node.store import audit, cases, directories, documents, erasing, posting, recovering, talk, work
+from arrp.node.store import audit, cases, directories, documents, erasing, posting, recovering, spent, talk, work
 from arrp.node.store.engine import Store
 from arrp.wire.approvals import act_hash, check_approval, unb64
 from arrp.wire.codec import act_bytes, dumps, read_act
@@ -337,7 +337,8 @@ class Transaction:
     def commit(self, case_id: str, given: Given) -> list[Event]:
         """`step`, and everything that follows from its events, in this transaction."""
         case = self.load(case_id)
-        return self.write(case, step(case, given, self.now, self.node.rules))
+        rules = spent.counted(self.connection, self.node.rules, given, case_id)
+        return self.write(case, step(case, given, self.now, rules))
 
     def commit_given(self, case_id: str, given: Command | Approve, mark: str) -> tuple[str, list[Event]]:
         """`commit`, remembered by the id its maker gave it."""
@@ -396,6 +397,8 @@ class Transaction:
                 talk.note_called_back(self.connection, peer, event.body.officer, self.now)
             else:
                 talk.forget_called_back(self.connection, peer, event.body.officer)
+        elif event.kind == "Request" and event.by == self.node.me:
+            spent.note(self.connection, event, case.id)
         elif event.kind == "CaseJoined":
             request, key = case.request(event.request or ""), self.service.account_key(event.body.to)
             work.ask_join(self.connection, work.Join(request.id, case.id, key), request.peer, self.now)
@@ -427,11 +430,10 @@ class Transaction:
         spoken = self.talking(event.to, request) or self.begin_talk(event.to, request, case_id)
         spoken = replace(spoken, sent=spoken.sent + 1)
         urgency = Urgency.ROUTINE if event.kind in ROUTINE else Urgency.URGENT
-        row = KINDS[event.kind]
         head = Head(
             v=VERSION, id=self.node.clock.new_id(), sender=self.node.me, epoch=self.service.recovering.epoch,
             to=event.to, request=request, number=spoken.sent, seen=spoken.seen, answers=None, urgency=urgency,
-            sent_at=self.now, apply_by=(second_by(event) or event.not_after) if row.command else None,
+            sent_at=self.now, apply_by=(second_by(event) or event.not_after) if KINDS[event.kind].command else None,
             act_hash=kept.act_hash, approvals=kept.approvals,
             mandate=event.body.mandate_act if event.kind == "Request" else None,
         )
