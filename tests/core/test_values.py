@@ -238,11 +238,12 @@ AT_ONCE = Policy(("@authority",), ("BEC",), "EUR", 100, 200, 300, 400)
         (AT_ONCE, ASKED, Tally(hour=101)),
         (AT_ONCE, ASKED, Tally(day=201)),
         (AT_ONCE, ASKED, Tally(account=301)),
+        (AT_ONCE, ASKED, Tally(questions=100)),
         (Policy(), ASKED, Tally()),
     ],
 )
 def test_r17_beyond_the_policy_an_officer_looks_first(policy: Policy, body: Asked, tally: Tally) -> None:
-    assert beyond_policy(AT_ONCE, AUTHORITY, ASKED, Tally(hour=100, day=200, account=300), True) is None
+    assert beyond_policy(AT_ONCE, AUTHORITY, ASKED, Tally(hour=100, day=200, account=300, questions=99), True) is None
     assert beyond_policy(policy, AUTHORITY, body, tally, True)
 
 

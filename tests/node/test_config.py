@@ -138,7 +138,7 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
         '[policy]\ninstant_from = ["@authority", "NCB-PT"]\ncrimes = ["BEC"]\nasset = "JPY"\nper_request = "5"\n'
         'per_hour = "6"\nper_day = "7"\nper_account = "8"\nmandate_issued = false\npower = "pt-1"\n'
         'seen_within_minutes = 5\nfirst_contact = "at-once"\nintroduced = ["NCB-PT"]\n'
-        "call_back_within_minutes = 3\n[retention]\nunfounded_days = 7\n"
+        "call_back_within_minutes = 3\nquestions_per_day = 9\n[retention]\nunfounded_days = 7\n"
         "others_days = 70\n[clocks]\nsurplus_minutes = 30\nkeep_before_minutes = 5\npatience_seconds = 10\n"
         "look_every_seconds = 20\nrequest_hours_max = 48\n" + POWER + 'protected = "700.00"\nreach = "value"\n'
         'onward = "we_do"\nnotice = "required"\nnotice_hours = 1\nobjection_hours = 2\nobjection_silence = "release"\n'
@@ -146,7 +146,7 @@ def test_every_value_of_rules_toml_counts(tmp_path: Path) -> None:
     )
     assert rules.policy == Policy(
         ("@authority", "NCB-PT"), ("BEC",), "JPY", 5, 6, 7, 8, False, "pt-1", timedelta(minutes=5), False, ("NCB-PT",),
-        timedelta(minutes=3)
+        timedelta(minutes=3), 9
     )
     assert (rules.keep_unfounded, rules.keep_closed) == (timedelta(days=7), timedelta(days=70))
     assert rules.own_power() == Power(

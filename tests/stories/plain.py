@@ -171,6 +171,7 @@ class World:
         self.nodes: dict[str, Node] = {}
         self.count = 0
         self.strangers: tuple[str, ...] = ()  # officers whom no node has called back
+        self.questions = 0  # how often every peer asked every other in the last day
         self.refused: list[str] = []  # codes with which peers refused an act
         self.prepare: Callable[[], object] = lambda: None
 
@@ -297,13 +298,16 @@ class World:
         elif event.by == node.id and event.to in self.nodes and event.to != node.id:
             self.carry(node, key, event)
 
+    def tally(self) -> Tally:
+        return Tally(strangers=self.strangers, questions=self.questions)
+
     def rejoin(self, node: Node, key: str, event: Event) -> None:
         request = node.cases[key].request(event.request or "")
         node.routes[request.id] = event.body.to or key
         assert node.core is not None
         answer = CoreAnswer("find", node.core.find(request.body), follow)
         loss = node.cases[key].loss_of(request.body)
-        joined = Joined(self.new_id(), request, answer, loss, Tally(strangers=self.strangers))
+        joined = Joined(self.new_id(), request, answer, loss, self.tally())
         self.queue.append((node.id, node.routes[request.id], joined))
 
     def carry(self, node: Node, key: str, event: Event) -> None:
@@ -322,7 +326,7 @@ class World:
                 known[node.cases[key].mandate[0]] = node.cases[key].mandate[1]
             mandate = known.get(mandate_hash or "")
         heard = Heard(f"hash-{event.act}", node.id, event.kind, event.request, event.body, event.officers, mandate,
-                      mandate_hash, loss, event.not_after, Tally(strangers=self.strangers))
+                      mandate_hash, loss, event.not_after, self.tally())
         self.queue.append((peer.id, peer.routes[event.request], heard))
         receipt = Receipted(f"receipt-{event.act}", event.act, "", event.kind, event.request, "applied", None, None)
         self.queue.append((node.id, key, receipt))

@@ -32,6 +32,7 @@ RULES = """\
 # seen_within_minutes = 30  # minutes, 1 to 1440
 # first_contact = "call-back"  # call-back | at-once: what a request of an officer nobody here ever spoke to waits for
 # call_back_within_minutes = 5  # minutes, 1 to 60: then the second contact is called too
+# questions_per_day = 100  # requests of one peer: beyond that an officer decides before anything is looked up
 # introduced = []  # ["NCB-ES", "NCB-PT/rui"]: called back before this node was set up
 
 [clocks]

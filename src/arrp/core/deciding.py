@@ -28,7 +28,7 @@ from arrp.core.hold import Hold
 from arrp.core.holding import stop
 from arrp.core.people import check_called_back
 from arrp.core.policy import Rules
-from arrp.core.reading import find
+from arrp.core.reading import find, is_looking
 from arrp.core.request import Ask, Condition, Reason, Request
 from arrp.core.requesting import may_close
 from arrp.core.returning import in_force
@@ -62,10 +62,10 @@ def decided(step: Step, request: Request, said: Decide, officers: tuple[str, ...
 def _hold_decided(step: Step, request: Request, said: Decide) -> None:
     """A hold that stands is decided from now; where there is none, it may be placed now."""
     hold = request.hold
-    if (hold is None or hold.state == "failed") and request.id in step.case.located:
+    if hold is None and request.id not in step.case.located:
+        _look_up(step, request)
+    elif hold is None or hold.state == "failed":
         find(step, request)
-    elif hold is None and request.body.ask is Ask.STOP:
-        stop(step, request)
     elif hold is not None and hold.state == "provisional":
         # The legal end was computed when the hold was placed. It is not computed anew: a newer law, calendar or zone
         # moves nothing in silence (R-40, R-41).
@@ -73,6 +73,14 @@ def _hold_decided(step: Step, request: Request, said: Decide) -> None:
         state_hold(step, request, "HoldDecided", hold.moved(
             "HoldDecided", decided=True, decide_by=None, basis=said.basis or hold.basis, until=ends))
         confirm(step, step.case.request(request.id))
+
+
+def _look_up(step: Step, request: Request) -> None:
+    """R-17: what is beyond the policy was perhaps not looked up before an officer decided it."""
+    if request.body.ask is Ask.STOP:
+        stop(step, request)
+    elif not is_looking(step.case, request):
+        find(step, request)
 
 
 def known_reason(reason: str | None) -> None:

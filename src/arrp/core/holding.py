@@ -17,7 +17,7 @@ from arrp.core.events import KINDS, Answered, HoldStated, Intent, Located, Reque
 from arrp.core.hold import Hold, Resting
 from arrp.core.money import Amount
 from arrp.core.people import awaited, call_back, call_strangers
-from arrp.core.policy import Tally, strangers
+from arrp.core.policy import Tally, asks_too_much, strangers
 from arrp.core.reading import find, is_looking, read_ledger
 from arrp.core.recovering import rebuild
 from arrp.core.request import Ask, Reason, Request
@@ -37,13 +37,17 @@ from arrp.core.step import Command, CoreAnswer, Joined, Step, digest
 
 def receive(step: Step, request: Request, tally: Tally) -> None:
     """R-44: a request came in; ask the core which account and credit it is about, or stop the payment. For
-    somebody nobody has spoken to the core is not even asked: an answer, or its haste, would tell (R-91)."""
+    somebody nobody has spoken to, or who asks too much, the core is not even asked: an answer, or its haste,
+    would tell (R-17, R-91)."""
     step.note("RequestReceived", Answered(request.terms), request.id)
     if _are_strangers(step, request, tally):
         wait_for_decision(step, request, tally)
         return
     if _is_decided(request):
         request = _accept(step, request)
+    elif asks_too_much(step.rules.policy, tally):
+        wait_for_decision(step, request, tally)
+        return
     if request.body.ask is Ask.STOP:
         wait_for_decision(step, request, tally)
         stop(step, request)

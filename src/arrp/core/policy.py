@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from arrp.core.answers import Capabilities
@@ -131,18 +131,25 @@ class Policy:
     call_back_first: bool = True  # first contact with an officer of a peer: somebody calls (R-91)
     introduced: tuple[str, ...] = ()  # peers, or PEER/OFFICER, that were called before this node was set up
     call_back_within: timedelta = timedelta(minutes=5)  # then the second contact is called (R-91)
+    questions_per_day: int = 100  # requests of one peer, whatever they ask for (R-17)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a peer already asked of us, counted by the door under its lock (minor units, claims)."""
+    """What a peer already asked of us, counted by the door under its lock (minor units, claims; how many questions)."""
 
     hour: int = 0
     day: int = 0
     account: int = 0
     under_mandate: int = 0
     of_loss: int = 0
+    questions: int = 0  # in the last day
     strangers: tuple[str, ...] = ()  # officers behind this request whom nobody here has called back yet
+
+    def without(self, claim: int) -> Tally:
+        """The same for a request that is counted in it, unless a disk was lost since it came (R-29)."""
+        return replace(self, hour=max(0, self.hour - claim), day=max(0, self.day - claim),
+                       questions=max(0, self.questions - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +228,11 @@ def strangers(policy: Policy, requester: Participant, tally: Tally) -> tuple[str
     return tuple(officer for officer in tally.strangers if f"{requester.id}/{officer}" not in policy.introduced)
 
 
+def asks_too_much(policy: Policy, tally: Tally) -> bool:
+    """R-17: more requests of one peer than its matters need may be meant to learn who has an account where."""
+    return tally.questions >= policy.questions_per_day
+
+
 def beyond_policy(policy: Policy, requester: Participant, body: Asked, tally: Tally, by_mandate: bool) -> str | None:
     """R-17: why an officer must look first; None when the node may act at once."""
     minor = body.claim.minor
@@ -235,6 +247,7 @@ def beyond_policy(policy: Policy, requester: Participant, body: Asked, tally: Ta
         (tally.hour + minor <= policy.per_hour, "above the cap per hour of this peer"),
         (tally.day + minor <= policy.per_day, "above the cap per day of this peer"),
         (tally.account + minor <= policy.per_account, "above the cap per account"),
+        (not asks_too_much(policy, tally), f"more than {policy.questions_per_day} requests of this peer in a day"),
         (not unknown, f"first contact with {', '.join(unknown)} of {requester.id}"),
     ]
     return next((why for holds, why in checks if not holds), None)

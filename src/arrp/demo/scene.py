@@ -58,6 +58,7 @@ per_hour = "1000000.00"
 per_day = "5000000.00"
 per_account = "500000.00"
 power = "demo-1"
+questions_per_day = 100000  # a bench asks more than a bureau
 first_contact = "at-once"  # the demonstration has nobody to telephone
 
 [[power]]

@@ -37,6 +37,7 @@ power               none      id of the [[power]] on which the node acts; none =
 seen_within_minutes 30        minutes, 1 to 1440: then the second contact is called
 first_contact       call-back call-back | at-once: what a request of an officer we never spoke to waits for (R-91)
 call_back_within_minutes 5    minutes, 1 to 60: then the second contact is called; mule accounts are emptied in 3 to 10
+questions_per_day   100       requests of one peer, 0 to 1000000: beyond that an officer decides, the core is not asked
 introduced          []        PEER or PEER/OFFICER: called back before this node was set up
 [clocks]
 surplus_minutes     60        minutes, 1 to 60: how long nobody need keep what is held
@@ -351,6 +352,7 @@ _POLICY = {
     "seen_within_minutes": _Key(_within(1, 1440), 30),
     "first_contact": _Key(partial(_one_of, ("call-back", "at-once")), "call-back"),
     "call_back_within_minutes": _Key(_within(1, 60), 5),
+    "questions_per_day": _Key(_within(0, 1_000_000), 100),
     "introduced": _Key(_texts, ()),
 }
 _CLOCKS = {

@@ -186,9 +186,8 @@ class Service:
             loss = waiting.losses.get((request.body.stated_by, request.body.loss))
             target = door.case_of(key)
             door.load(target)
-            tally = door.tally(request.peer, key, request.body, request.by_officers)
-            mine = request.body.claim.minor  # counted when it came in
-            tally = replace(tally, hour=max(0, tally.hour - mine), day=max(0, tally.day - mine))
+            tally = door.tally(request.peer, key, request.body, request.by_officers, request.at)
+            tally = tally.without(request.body.claim.minor)  # it was counted when it came in
             door.note_talk(replace(conversation, case_id=target))
             talk.note_account(door.connection, request_id, key)
             work.joined(door.connection, request_id, self.node.clock.now())
@@ -320,9 +319,10 @@ class Transaction:
                 raise Refused(f"document {document.digest[:12]} is not on this node: arrp document add FILE "
                               "--case CASE, then say this again", rule="R-58", code="no-document")
 
-    def tally(self, peer: str, key: str, body: Asked, officers: tuple[str, ...]) -> Tally:
+    def tally(self, peer: str, key: str, body: Asked, officers: tuple[str, ...], came: datetime | None = None) -> Tally:
         """What policy wants to know of a requester: how much it asked before, and whom of it we never spoke to."""
-        counted = talk.tally(self.connection, peer, key, body, self.now)
+        counted = replace(talk.tally(self.connection, peer, body, self.now, came),
+                          account=talk.at_account(self.connection, peer, key))
         if not self.node.rules.policy.call_back_first:
             return counted
         return replace(counted, strangers=talk.strangers(self.connection, peer, body, officers))
