@@ -10,8 +10,9 @@ import pytest
 
 from arrp.connectors.books import Order
 from arrp.core.deadline import Power
+from arrp.core.disclosing import as_told
 from arrp.core.errors import Conflict, Malformed, NotFound, Refused
-from arrp.core.events import Disclosed, Objection
+from arrp.core.events import Answered, Disclosed, Objection
 from arrp.core.messages import Use, Uses
 from arrp.core.report import Party
 from arrp.core.request import Leg, Request
@@ -170,3 +171,25 @@ def test_r53_only_an_authority_is_told_and_only_of_what_stands(world: World) -> 
     for node, about in (("BANK-PT", down), ("NCB-ES", request)):
         with pytest.raises(Refused, match="nothing to tell"):
             world.officer(node, "disclose", Disclosed(leg, "consent"), request=about)
+
+
+def test_r62_a_bank_that_asks_learns_neither_references_nor_whose_hold_is_in_its_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same facts, to a reader of another kind."""
+    asked(world)
+    service = world.service("VASP-LT")
+    rules = service.node.rules
+    known = {**rules.participants, "NCB-ES": replace(rules.participants["NCB-ES"], kind="institution")}
+    case = next(case for case in world.cases("VASP-LT") if case.requests and case.state != "joined")
+    placed = next(event for event in world.log("VASP-LT") if event.kind == "HoldPlaced" and event.to == "NCB-ES")
+    assert placed.body.hold.reference
+    stands = replace(placed, kind="RequestStands", act="0d" * 16,
+                     body=Answered(placed.body.terms, restrained_by="NCB-LT"))
+    assert as_told(case, (stands,), rules) == {}, "an authority has all of it"
+    [to_bank] = as_told(case, (stands,), replace(rules, participants=known)).values()
+    assert to_bank == replace(stands.body, restrained_by=None)
+    monkeypatch.setattr("arrp.core.disclosing.apply", lambda case, _: case)  # the hold was placed long ago
+    [to_bank] = as_told(case, (placed,), replace(rules, participants=known)).values()
+    assert to_bank.hold.reference == "".join(one.reference for one in to_bank.hold.credits) == ""
+    assert to_bank.hold.amount == placed.body.hold.amount
