@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from arrp.core.asked_amounts import check_amounts
 from arrp.core.errors import Conflict, Malformed, Refused
 from arrp.core.events import Answered, Decide, Extend, LegsStated, Resolved, Secure, Withdraw
 from arrp.core.protocol import COMMANDS, step
-from arrp.core.request import Ask, Document, Leg, Reason, Source, Terms, check_amounts
+from arrp.core.request import Ask, Document, Leg, Reason, Source, Terms
 from arrp.core.step import Command, Heard
 from tests.stories.plain import BANK_PT, ES, LT, NCB_DE, NCB_ES, OPEN, PT, START, VASP_LT, World, amount, payment
 from tests.stories.test_stories import ACCEPTED, BASIS, NCB_PT
@@ -181,7 +182,7 @@ def test_r10_who_asks_too_much_at_once_is_told_before_anything_leaves() -> None:
     world, ether = World(), "12.00 eip155:1/slip44:60"
     world.join(NCB_ES, VASP_LT)
     world.report("NCB-ES", payment(ether, LT, "P1"))
-    with pytest.raises(Refused, match="R-10 12.0+ .* ask in several"):
+    with pytest.raises(Refused, match=r"R-10 12.0+ .* ask in several"):
         world.ask("NCB-ES", ether, LT)
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from arrp.core import allocating, approving, correcting, deciding, ending, holding, instructing, requesting, returning
+from arrp.core.asked_amounts import check_amounts
 from arrp.core.changes import ANSWERS
 from arrp.core.errors import Malformed, Refused
 from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Answered, Delivered, Signed
@@ -18,7 +19,7 @@ from arrp.core.hold import HOLD
 from arrp.core.mandate import check_loss, check_mandate, check_signers
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, check_entitled
-from arrp.core.request import ANSWER, Asked, Reason, Request, check_amounts
+from arrp.core.request import ANSWER, Asked, Reason, Request
 from arrp.core.roles import counted
 from arrp.core.stating import finish
 from arrp.core.step import Heard, Receipted, Step, bounced

@@ -10,13 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from arrp.core.deadline import Basis
-from arrp.core.errors import Malformed, Refused
+from arrp.core.errors import Malformed
 from arrp.core.hold import Hold
 from arrp.core.lifecycle import Lifecycle
 from arrp.core.messages import PRIVATE
 from arrp.core.money import Amount, Rate
-
-MINOR_MAX = 2**63 - 1  # units of one request: what the store and the wire count with
 
 
 class Ask(StrEnum):
@@ -137,18 +135,6 @@ class Asked:
 # The terms of the request identity (R-11), in the order in which a source is filled from them (R-12).
 TERMS = ("returned", "handed_over", "secured", "held", "stopped", "restrained", "cashed_out", "moved_on",
          "let_go", "not_found", "pending")
-
-
-def check_amounts(body: Asked) -> None:
-    """R-10: what is asked and what it counts for are above zero and the same money in the same asset;
-    the caps of mandate and policy count the claim, so it must not be smaller than what is held."""
-    for amount in (body.asked, body.claim):
-        if not 0 < amount.minor <= MINOR_MAX:
-            most = Amount(MINOR_MAX, amount.asset)
-            raise Refused(f"{amount}: one request asks more than nothing and at most {most}: ask in several",
-                          rule="R-10", code="wrong-amount")
-    if body.asked.asset == body.claim.asset and body.asked != body.claim:
-        raise Refused(f"{body.asked} counts for {body.asked}, not for {body.claim}", rule="R-10", code="wrong-amount")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from arrp.core.account import country_of, institution_of
+from arrp.core.asked_amounts import check_amounts
 from arrp.core.case import Case
 from arrp.core.commitment import commit
 from arrp.core.covering import check_loss_act, covering
@@ -19,7 +20,7 @@ from arrp.core.mandate import LossAct, Mandate
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, Rules, check_entitled
 from arrp.core.report import Report
-from arrp.core.request import Ask, Asked, Credit, Leg, Request, Source, check_amounts
+from arrp.core.request import Ask, Asked, Credit, Leg, Request, Source
 from arrp.core.step import Command, Step, draft_of
 from arrp.core.sums import money, reserved, total
 
