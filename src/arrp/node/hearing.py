@@ -406,17 +406,16 @@ class Hearing:
                           code="wrong-receipt")
         request = receipt.request or ""
         with self.service.transaction() as door:
-            conversation = door.conversation(peer, request)
             sent = talk.sent(door.connection, peer, request, receipt.number)
-            if conversation is None or sent is None or sent.act_hash != receipt.act_hash:
+            if sent is None or sent.act_hash != receipt.act_hash:
                 raise Refused(f"the receipt names another act than number {receipt.number}", rule="R-26",
                               code="wrong-receipt")
+            if sent.kind == "Request" or receipt.outcome is Outcome.REFUSED:
+                self._delivered(door, receipt)
             if receipt.checkpoint is not None and receipt.checkpoint != self._shown.get(peer):
                 self._remember(door, peer, receipt.checkpoint)
             if sent.open:
                 talk.receipted(door.connection, receipt, jws, kid)
-            if sent.open and not sent.before:
-                self._delivered(door, conversation, receipt)
         if receipt.checkpoint is not None:
             self._shown[peer] = receipt.checkpoint
 
@@ -429,12 +428,16 @@ class Hearing:
                     f"undeliverable {row.act_hash}", kept.act, row.act_hash, kept.kind, row.request, "undeliverable",
                     code, None))
 
-    def _delivered(self, door: Transaction, conversation: talk.Conversation, receipt: Receipt) -> None:
-        """What a case wants to know of receipts: that its request arrived, and what was refused."""
+    def _delivered(self, door: Transaction, receipt: Receipt) -> None:
+        """What a case wants to know of receipts, once: that its request arrived, and what was refused. The case is
+        locked first, as everywhere."""
+        request = receipt.request or ""
+        conversation = door.conversation(receipt.sender, request)
+        sent = talk.sent(door.connection, receipt.sender, request, receipt.number)
         kept = talk.act(door.connection, receipt.act_hash)
-        if kept is not None and (kept.kind == "Request" or receipt.outcome is Outcome.REFUSED):
+        if conversation is not None and kept is not None and sent is not None and sent.open and not sent.before:
             door.commit(conversation.case_id, Receipted(
-                f"receipt {receipt.id}", kept.act, receipt.act_hash, kept.kind, conversation.request, receipt.outcome,
+                f"receipt {receipt.id}", kept.act, receipt.act_hash, kept.kind, request, receipt.outcome,
                 receipt.code, receipt.reason))
 
     def _remember(self, door: Transaction, peer: str, jws: str) -> None:

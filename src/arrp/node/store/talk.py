@@ -109,6 +109,7 @@ class Sent:
     """What became of one row of the outbox: `open` until receipted; `before`: it was receipted once already."""
 
     act_hash: str
+    kind: str
     open: bool
     before: bool
 
@@ -362,7 +363,8 @@ def retry(connection: Connection, id: int, due_at: datetime) -> None:
 
 
 _NUMBER_SENT = of(outbox.c.peer, outbox.c.request, outbox.c.number)
-_SENT = Prepared(select(outbox.c.act_hash, outbox.c.state, outbox.c.receipt.is_not(None)).where(_NUMBER_SENT))
+_SENT = Prepared(select(outbox.c.act_hash, outbox.c.kind, outbox.c.state, outbox.c.receipt.is_not(None))
+                 .where(_NUMBER_SENT))
 _RECEIPTED = Prepared(update(outbox).where(_NUMBER_SENT))
 
 
@@ -371,8 +373,8 @@ def sent(connection: Connection, peer: str, request: str, number: int) -> Sent |
     row = _SENT.run(connection, {"of_peer": peer, "of_request": request, "of_number": number}).fetchone()
     if row is None:
         return None
-    act_hash, state, before = row
-    return Sent(act_hash, state in ("queued", "dead"), bool(before))
+    act_hash, kind, state, before = row
+    return Sent(act_hash, kind, state in ("queued", "dead"), bool(before))
 
 
 def receipted(connection: Connection, receipt: Receipt, jws: str, kid: str | None) -> None:
