@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import warnings
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Barrier
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select
@@ -27,8 +28,9 @@ class Busy(bench._Bench):
     def __init__(self) -> None:
         self.clock, self.cases = Clock(), [str(number) for number in range(MANY)]
         self.all_begun = Barrier(MANY)
+        self.asked = SimpleNamespace(follow=lambda: iter(()))  # type: ignore[assignment]
 
-    def _one(self, number: int) -> str:
+    def _at(self, due: datetime, number: int) -> str:
         self.all_begun.wait(timeout=30)
         return str(number)
 

@@ -16,34 +16,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+from arrp.bench.bureau import Bureau, account_of, fill
 from arrp.bench.node import measure
 from arrp.cli.desk import Desk
-from arrp.connectors.books import Order
-from arrp.connectors.simulated import Account, SimulatedCore
-from arrp.core.account import institution_of
-from arrp.core.crime import Crime
+from arrp.connectors.simulated import SimulatedCore
 from arrp.core.deadline import Basis
-from arrp.core.errors import Unreachable
 from arrp.core.events import Decide
-from arrp.core.mandate import Mandate
-from arrp.core.money import Amount
-from arrp.core.report import Party, Payment, Report
-from arrp.core.request import Ask, Asked, Credit, Source
-from arrp.demo.scene import PASSPHRASE, found_nodes
+from arrp.demo.scene import found_nodes
 from arrp.demo.story import Nodes
 from arrp.node.clock import Clock
-from arrp.node.keys import load_officer_key
 
-ASKED = Amount(1_000_00, "EUR")
-VICTIM = Party("Victim", "payto://iban/ES9121000418450200051332")
 HOPS_TO_HOLD = 4  # bureau -> bureau -> bank, and the bank's answer back the same way
 HOPS_TO_CONFIRM = 3  # the decision goes down to the bank; what it did comes up the same way
-OFFICERS = {"NCB-ES": ("Ana", "Benito"), "NCB-PT": ("Rui", "Zoe")}
 ASKS = ("NCB-ES", "Request")
-WAIT_SECONDS = 120
-LOOK_SECONDS = 0.05  # how often a console asks what is new
 FLOOR_MESSAGES = 400
 WARMING = 20  # cases that are asked first and not counted: connections, caches
 
@@ -85,12 +71,6 @@ def _waits(asked: dict[str, datetime], came: dict[str, datetime], hops: int) -> 
     return Waits(tuple(sorted((came[id] - at).total_seconds() * 1000 for id, at in asked.items())), hops)
 
 
-def account_of(number: int) -> str:
-    """An account at the bank of the scene, with its check digits (ISO 13616)."""
-    bban = f"0002{number:017d}"
-    return f"payto://iban/PT{98 - int(bban + '252900') % 97:02d}{bban}"
-
-
 @contextmanager
 def _running(root: Path, cases: int) -> Iterator[_Bench]:
     clock = Clock()
@@ -101,7 +81,7 @@ def _running(root: Path, cases: int) -> Iterator[_Bench]:
         nodes.start(id)
     try:
         nodes.wait_until_up()
-        yield _Bench(root, nodes, cases)
+        yield _Bench(root, cases)
     finally:
         nodes.stop()
 
@@ -109,32 +89,17 @@ def _running(root: Path, cases: int) -> Iterator[_Bench]:
 def _fill(root: Path, cases: int, now: datetime) -> None:
     core = SimulatedCore(root / "BANK-PT" / "core.db", lambda: now)
     for number in range(cases):
-        account = account_of(number)
-        core.open_account(Account(f"A{number}", account, f"Holder {number}", "EUR"))
-        core.book(Order(f"CT-{number}", ASKED, VICTIM, Party(f"Holder {number}", account)), now - timedelta(minutes=30))
+        fill(core, account_of(number), number, ref=f"CT-{number}")
     core.close()
 
 
 class _Bench:
     """The officers of two bureaus, who never sleep."""
 
-    def __init__(self, root: Path, nodes: Nodes, cases: int) -> None:
-        self.root, self.nodes, self.clock = root, nodes, Clock()
-        self.keys = {name: load_officer_key(root / bureau / f"{name}.pem", PASSPHRASE)
-                     for bureau, names in OFFICERS.items() for name in names}
-        self.cases = [self._open(number) for number in range(cases)]
-
-    def _open(self, number: int) -> str:
-        """One report and the signed mandate of its case, in peace; the case."""
-        now, desk = self.clock.now(), self.nodes.desks["NCB-ES"]
-        paid = Payment(ASKED, None, now - timedelta(minutes=31), VICTIM, Party(f"Holder {number}", account_of(number)),
-                       references=(f"CT-{number}",))
-        case = desk.wish("report", "Ana", Report(f"L{number}", "NCB-ES", (paid,), Crime.BEC, now))["case"]
-        mandate = Mandate(f"L{number}", ASKED, ASKED, 0, (), ("hold",), (), now, now + timedelta(days=1))
-        for draft in desk.wish("mandate", "Ana", mandate, case=case)["drafts"]:
-            for name in ("Ana", "Benito"):
-                desk.sign(desk.draft(draft["act"]), name, self.keys[name])
-        return str(case)
+    def __init__(self, root: Path, cases: int) -> None:
+        self.clock = Clock()
+        self.asking, self.asked = Bureau(root, "NCB-ES", ("Ana", "Benito")), Bureau(root, "NCB-PT", ("Rui", "Zoe"))
+        self.cases = [self.asking.open(f"L{number}", account_of(number), f"CT-{number}") for number in range(cases)]
 
     def ask(self, rate: float) -> dict[str, datetime]:
         """Every case asked at its time, and decided as soon as it is there; request -> when it was to be asked. Those
@@ -143,7 +108,7 @@ class _Bench:
         due = [begin + timedelta(seconds=number / rate) for number in numbers]
         with ThreadPoolExecutor(len(numbers)) as pool:  # an officer for each: nobody waits for somebody else's case
             asked = [pool.submit(self._at, at, number) for at, number in zip(due, numbers, strict=True)]
-            here = (row["request"] for row in self._follow("NCB-PT") if (row["by"], row["kind"]) == ASKS)
+            here = (row["request"] for row in self.asked.follow() if (row["by"], row["kind"]) == ASKS)
             decided = [pool.submit(self._decide, request) for _, request in zip(numbers, here, strict=False)]
             requests = [one.result() for one in asked]
             for one in decided:
@@ -153,39 +118,21 @@ class _Bench:
     def _at(self, due: datetime, number: int) -> str:
         """An officer of the requesting bureau asks for one hold when its time has come; the request."""
         time.sleep(max(0.0, (due - self.clock.now()).total_seconds()))
-        account, desk = account_of(number), Desk(self.root / "NCB-ES")
-        body = Asked(ask=Ask.HOLD, institution=institution_of(account), asked=ASKED, claim=ASKED, loss="", stated_by="",
-                     source=Source("payment", "0", None, ()), credit=Credit(amount=ASKED), crime="", account=account)
-        return str(desk.wish("send", "Ana", body, case=self.cases[number])["requests"][0])
+        return self.asking.ask(self.cases[number], account_of(number))
 
     def _decide(self, request: str) -> None:
         """Two officers of the requested bureau say yes, on a request that their screens show."""
-        desk = Desk(self.root / "NCB-PT")
+        desk = Desk(self.asked.home)
         said = Decide(True, None, Basis("demo-1", "PT", "article 1 of an invented law", "Bureau"),
                       self.clock.now() + timedelta(hours=48))
-        for draft in desk.wish("decide", "Rui", said, request=request)["drafts"]:
-            for name in ("Rui", "Zoe"):
-                desk.sign(desk.draft(draft["act"]), name, self.keys[name])
+        self.asked.sign(desk, desk.wish("decide", "Rui", said, request=request))
 
     def told(self, asked: dict[str, datetime]) -> dict[str, dict[str, datetime]]:
         """Kind -> request -> when the requesting node knew it. Raises Unreachable when one does not come."""
         found: dict[str, dict[str, datetime]] = {"HoldPlaced": {}, "HoldConfirmed": {}}
-        for row in self._follow("NCB-ES"):
+        for row in self.asking.follow():
             if row["kind"] in found:
                 found[row["kind"]].setdefault(row["request"], datetime.fromisoformat(row["at"]))
             if all(asked.keys() <= came.keys() for came in found.values()):
                 break
         return found
-
-    def _follow(self, node: str) -> Iterator[dict[str, Any]]:
-        """What a node writes, from its first row on, as a console sees it come (the change feed). Raises Unreachable
-        when nothing comes any more."""
-        after, end = 0, self.clock.seconds() + WAIT_SECONDS
-        while self.clock.seconds() < end:
-            rows = self.nodes.desks[node].get("/changes", after=after)
-            yield from rows
-            if rows:
-                after, end = rows[-1]["position"] + 1, self.clock.seconds() + WAIT_SECONDS
-            else:
-                time.sleep(LOOK_SECONDS)
-        raise Unreachable(f"{node} wrote nothing new in {WAIT_SECONDS} s, and not every hold was confirmed")
