@@ -16,7 +16,22 @@ from arrp.core.protocol import next_due, step
 from arrp.core.request import Document, Reason, Request
 from arrp.core.step import Approve, Heard, Tick
 from arrp.core.wishes import Secure
-from tests.stories.plain import ASLEEP, BANK_PT, ES, LT, NCB_ES, NCB_PT, OPEN, PT, START, VASP_LT, World, amount
+from tests.stories.plain import (
+    ASLEEP,
+    BANK_PT,
+    ES,
+    LT,
+    NCB_ES,
+    NCB_PT,
+    OPEN,
+    PT,
+    STANDING,
+    START,
+    VASP_LT,
+    World,
+    amount,
+    payment,
+)
 from tests.stories.test_night import NIGHT, WHOLE, alone, mine, night, reported, signs_too
 from tests.stories.test_stories import BASIS
 
@@ -286,3 +301,29 @@ def test_r94_a_command_that_is_no_signature_is_malformed(world: World) -> None:
         world.officer("NCB-ES", "approved", approved(world, request), request)
     with pytest.raises(Conflict, match="no draft"):
         world.give("NCB-ES", "loss", Approve("a1", "other", "hash-other", Approval("Ben", "k", "Ed25519", "s")))
+
+
+def test_r54_r94_under_a_mandate_for_the_night_no_node_instructs_alone(world: World) -> None:
+    world.join(NCB_ES, NCB_PT, BANK_PT, VASP_LT)
+    node = world.nodes["NCB-PT"]
+    node.rules = replace(node.rules, standing=(("standing-NCB-PT", NIGHT),))
+    world.core("BANK-PT").book(PT, f"+{WHOLE}", "P1", other=ES, at=START)
+    world.report("NCB-ES", payment(WHOLE, PT, "P1"))
+    request = world.ask("NCB-ES", WHOLE, PT)
+    assert f"decide {request}" in node.case(node.routes[request]).escalated
+    assert world.requests("BANK-PT") == []
+
+
+def test_r14_r94_a_mandate_that_covers_alone_waits_for_a_loss_act_of_two(world: World) -> None:
+    """Its receiver would refuse the request: with one signature over the loss act an officer sends it."""
+    night(world)
+    node = world.nodes["NCB-ES"]
+    reported(world, LT)
+    node.rules = replace(node.rules, standing=(("by-day", STANDING), ("standing-NCB-ES", NIGHT)))
+    with pytest.raises(StopIteration):
+        world.ask("NCB-ES", WHOLE, LT)
+    (draft,) = [one for one in node.case("loss").drafts.values() if one.kind == "Request"]
+    assert (draft.needs, draft.body.mandate_act) == (1, "standing-NCB-ES")
+    (loss,) = [one for one in node.case("loss").drafts.values() if one.kind == "Loss"]
+    world.sign("NCB-ES", "loss", loss.act, "Ben")
+    assert mine(world, world.ask("NCB-ES", WHOLE, LT)).by_officers == ()

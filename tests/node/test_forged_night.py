@@ -15,7 +15,7 @@ import pytest
 
 from arrp.core.messages import Outcome, Receipt
 from arrp.core.notes import Approved
-from arrp.core.wishes import Withdraw
+from arrp.core.wishes import Keep, Withdraw
 from arrp.node.keys import OfficerKey, key_id, person_key
 from arrp.wire.approvals import approve, b64, unb64
 from tests.conftest import ABOVE_THE_STORE
@@ -155,6 +155,18 @@ def test_r94_the_true_one_counts_once(world: World) -> None:
     assert (withdrawn.outcome, withdrawn.code) == (Outcome.REFUSED, "approvals"), "an officer has to take it back"
     world.run(hours=5)
     assert blocked(world) == amount(WHOLE).minor
+
+
+def test_r27_r94_a_lower_keep_that_comes_first_takes_no_signature_away(world: World) -> None:
+    """Giving back does not wait for what is missing; who signed has signed all the same."""
+    request = alone(world)
+    body = second(world, request)
+    mouth = mouth_of(world, request)
+    lower = mouth.say("Keep", Keep(amount("40000.00 EUR"), True), number=3)
+    assert lower.outcome is Outcome.APPLIED
+    assert mouth.say("Approved", body, number=2).outcome is Outcome.APPLIED
+    world.run(hours=5)
+    assert blocked(world) == amount("40000.00 EUR").minor
 
 
 # --- mandates that let nobody act alone ------------------------------------------------------------------------

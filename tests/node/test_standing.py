@@ -50,6 +50,13 @@ def test_r15_what_one_case_used_another_does_not_have(by_day: World) -> None:
     assert not left(by_day, first, "2.00 EUR", PT)
 
 
+def test_r15_what_a_case_asked_itself_counts_once(by_day: World) -> None:
+    case = case_of(by_day, "S1")
+    assert left(by_day, case, FORTY)
+    assert left(by_day, case, SIXTY, PT)
+    assert not left(by_day, case_of(by_day, "S2"), "2.00 EUR", PT)
+
+
 def test_r15_the_sum_survives_a_restart(by_day: World) -> None:
     first, second = case_of(by_day, "S1"), case_of(by_day, "S2")
     assert left(by_day, first, SIXTY)
