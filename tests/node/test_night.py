@@ -16,6 +16,7 @@ from arrp.node.callers import SCOPES, Keys, owner
 from arrp.node.keys import OfficerKey, keep_officer_key, key_id
 from tests.cli.running import PASSPHRASE, arrp, at_node, data, ok
 from tests.conftest import ABOVE_THE_STORE
+from tests.node.mouth import receipt_of
 from tests.node.night import WHOLE, alone, asked, blocked, came, falls, mine, reported, signs_too
 from tests.node.world import LT, PT, START, World, amount, restarted
 
@@ -89,6 +90,24 @@ def test_r94_what_could_not_be_delivered_for_four_hours_holds_nothing(world: Wor
     world.run(minutes=20)
     assert blocked(world) == 0
     assert not [event for event in world.log("VASP-LT") if event.kind == "HoldPlaced"]
+
+
+def test_r94_what_comes_after_four_hours_is_not_applied(world: World) -> None:
+    """Its act may be applied for three days; its head says four hours, for nobody has signed it a second time."""
+    falls(world)
+    came(world, LT)
+    world.post.lose = lambda url, _: "parcel"
+    request = asked(world, reported(world, LT), LT)
+    world.settle()
+    parcel = next(body for url, body in world.post.sent if url == "http://vasp-lt/parcels")
+    assert mine(world, request).not_after == START + timedelta(hours=72)
+    world.stop("NCB-ES")
+    world.clock.at = START + timedelta(hours=4)
+    hearing = world.members["VASP-LT"].hearing
+    assert hearing is not None
+    assert receipt_of(hearing.parcel(parcel)).code == "expired"
+    world.run(minutes=5)
+    assert blocked(world) == 0
 
 
 def test_r94_the_second_signature_survives_a_restart_and_is_not_counted_twice(world: World) -> None:
