@@ -21,8 +21,9 @@ from arrp.core.step import Answer, CoreAnswer
 from arrp.node.calling import Getting
 from arrp.node.hearing import Hearing
 from arrp.node.keys import NodeKeys
-from arrp.node.service import Node, Service, retrying
+from arrp.node.service import Node, Service
 from arrp.node.store import recovering, talk, work
+from arrp.node.store.engine import retrying
 from arrp.trace.follow import follow
 from arrp.wire.approvals import b64
 from arrp.wire.codec import loads, parse_json

@@ -27,8 +27,9 @@ from arrp.core.step import Command
 from arrp.core.sums import money
 from arrp.node.callers import Caller
 from arrp.node.need_to_know import Known
-from arrp.node.service import Node, Service, retrying
+from arrp.node.service import Node, Service
 from arrp.node.store import audit, cases, directories, talk, work
+from arrp.node.store.engine import retrying
 from arrp.wire.approvals import b64
 from arrp.wire.codec import dumps, parse_json, read
 

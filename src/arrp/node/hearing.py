@@ -28,9 +28,10 @@ from arrp.core.step import Heard, Receipted
 from arrp.node.exchange import Exchange, receipt_for
 from arrp.node.passed_on import heard_again, was_passed_on
 from arrp.node.second import behind, check_later
-from arrp.node.service import Node, Service, Transaction, expired, retrying
-from arrp.node.store import cases, documents, talk, work
+from arrp.node.service import Node, Service, Transaction, expired
+from arrp.node.store import asking, cases, documents, talk, work
 from arrp.node.store.cases import BODIES
+from arrp.node.store.engine import retrying
 from arrp.wire.codec import dumps
 from arrp.wire.document import documents_of
 from arrp.wire.envelope import VERSION, Content, Enclosed, Reader, Unacceptable, Unpacked, open_parcel, unpack, verify
@@ -332,7 +333,7 @@ class Hearing:
             raise Refused(f"{heard.act.kind} is never said to a peer", rule="R-24", code="not-spoken")
         if self.node.rules.participant(heard.head.sender).suspended:
             raise Refused(f"{heard.head.sender} is suspended: nothing of it is applied", rule="R-13", code="suspended")
-        if heard.act.kind == "Request" and talk.was_asked(door.connection, heard.act.request):
+        if heard.act.kind == "Request" and asking.was_asked(door.connection, heard.act.request):
             raise Refused(f"request {heard.act.request} is known already", rule="R-24", code="known-request")
         last = [at for at in (heard.head.apply_by, heard.act.not_after) if at is not None]
         if row.command and any(expired(at, door.now) for at in last):
@@ -381,7 +382,7 @@ class Hearing:
         """What was accepted for work counts towards the caps of R-17; what was refused does not."""
         body = heard.act.body
         if heard.act.kind == "Request":
-            talk.note_asked(door.connection, request=heard.act.request, peer=heard.head.sender, loss=body.loss,
+            asking.note_asked(door.connection, request=heard.act.request, peer=heard.head.sender, loss=body.loss,
                             mandate=body.mandate_act, key=self._key(heard), claim=body.claim.minor, at=door.now)
 
     def _refused(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived, error: ArrpError

@@ -22,9 +22,10 @@ from arrp.core.recovering import is_unfinished
 from arrp.core.step import CoreAnswer, Reconciled
 from arrp.node.backup import erased_before
 from arrp.node.delivery import Transport, question
-from arrp.node.service import Node, Service, retrying
+from arrp.node.service import Node, Service
 from arrp.node.store import cases, recovering, work
 from arrp.node.store.cases import BODIES
+from arrp.node.store.engine import retrying
 from arrp.node.taking_back import Given, TakingBack
 from arrp.trace.follow import follow
 from arrp.wire.approvals import act_hash, unb64

@@ -9,7 +9,7 @@ from arrp.core.errors import Refused
 from arrp.core.events import Approved
 from arrp.core.policy import Tally
 from arrp.node.service import Node, Transaction
-from arrp.node.store import talk
+from arrp.node.store import asking, talk
 from arrp.wire.approvals import check_approval
 from arrp.wire.envelope import Unpacked
 
@@ -36,4 +36,5 @@ def behind(door: Transaction, node: Node, heard: Unpacked) -> Tally:
     known = door.load(conversation.case_id).requests.get(request) if conversation is not None else None
     if known is None or not node.rules.policy.call_back_first:
         return Tally()
-    return Tally(strangers=talk.strangers(door.connection, head.sender, known.body, (heard.act.body.approval.officer,)))
+    signer = heard.act.body.approval.officer
+    return Tally(strangers=asking.strangers(door.connection, head.sender, known.body, (signer,)))

@@ -18,7 +18,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from arrp.core.answers import InForce
 from arrp.core.case import Case, apply
@@ -38,7 +38,19 @@ from arrp.node.directory import Directory
 from arrp.node.files import Files
 from arrp.node.keys import NodeKeys
 from arrp.node.standing import Standing
-from arrp.node.store import audit, cases, directories, documents, erasing, posting, recovering, spent, talk, work
+from arrp.node.store import (
+    asking,
+    audit,
+    cases,
+    directories,
+    documents,
+    erasing,
+    posting,
+    recovering,
+    spent,
+    talk,
+    work,
+)
 from arrp.node.store.engine import Store
 from arrp.wire.approvals import act_hash, check_approval, unb64
 from arrp.wire.codec import act_bytes, dumps, read_act
@@ -189,7 +201,7 @@ class Service:
             tally = door.tally(request.peer, key, request.body, request.by_officers, request.at)
             tally = tally.without(request.body.claim.minor)  # it was counted when it came in
             door.note_talk(replace(conversation, case_id=target))
-            talk.note_account(door.connection, request_id, key)
+            asking.note_account(door.connection, request_id, key)
             work.joined(door.connection, request_id, self.node.clock.now())
             door.commit(target, Joined(f"join {request_id}", request, answer, loss[1] if loss else None, tally,
                                        in_force, waiting.beside(request_id)))
@@ -321,11 +333,11 @@ class Transaction:
 
     def tally(self, peer: str, key: str, body: Asked, officers: tuple[str, ...], came: datetime | None = None) -> Tally:
         """What policy wants to know of a requester: how much it asked before, and whom of it we never spoke to."""
-        counted = replace(talk.tally(self.connection, peer, body, self.now, came),
-                          account=talk.at_account(self.connection, peer, key))
+        counted = replace(asking.tally(self.connection, peer, body, self.now, came),
+                          account=asking.at_account(self.connection, peer, key))
         if not self.node.rules.policy.call_back_first:
             return counted
-        return replace(counted, strangers=talk.strangers(self.connection, peer, body, officers))
+        return replace(counted, strangers=asking.strangers(self.connection, peer, body, officers))
 
     def load(self, case_id: str) -> Case:
         if case_id not in self.after:
@@ -394,9 +406,9 @@ class Transaction:
         elif event.kind == "CallBackMade":
             peer = case.request(event.request or "").peer
             if event.body.confirmed:
-                talk.note_called_back(self.connection, peer, event.body.officer, self.now)
+                asking.note_called_back(self.connection, peer, event.body.officer, self.now)
             else:
-                talk.forget_called_back(self.connection, peer, event.body.officer)
+                asking.forget_called_back(self.connection, peer, event.body.officer)
         elif event.kind == "Request" and event.by == self.node.me:
             spent.note(self.connection, event, case.id)
         elif event.kind == "CaseJoined":
@@ -447,25 +459,6 @@ class Transaction:
         )
         if self.node.rules.participant(event.to).channel == "paper":
             posting.hold_back(self.connection, kept.act_hash)
-
-
-def retrying(attempt: Callable[[], Any], times: int = 5) -> Any:
-    """Once more when two transactions opened the same case or conversation at the same moment, or
-    waited for each other (F06)."""
-    for _ in range(times - 1):
-        try:
-            return attempt()
-        except DBAPIError as error:
-            if not _met_another(error):
-                raise
-    try:
-        return attempt()
-    except IntegrityError as error:
-        raise Conflict("somebody else was writing the same; try again") from error
-
-
-def _met_another(error: DBAPIError) -> bool:
-    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in ("40001", "40P01")
 
 
 def _take_up(connection: Connection, node: Node) -> None:

@@ -28,7 +28,7 @@ from arrp.core.step import Receipted
 from arrp.node.exchange import kid_of
 from arrp.node.passed_on import heard_again
 from arrp.node.service import Service, Transaction
-from arrp.node.store import recovering, talk
+from arrp.node.store import asking, recovering, talk
 from arrp.wire.approvals import act_hash, unb64
 from arrp.wire.codec import dumps, loads, read_act
 from arrp.wire.envelope import Attached
@@ -206,9 +206,9 @@ class TakingBack:
                                                         unb64(beside.act), unb64(beside.salt), beside.approvals))
 
     def _counted(self, door: Transaction, one: Given, act: Act) -> None:
-        if act.kind == "Request" and not talk.was_asked(door.connection, self.request):
+        if act.kind == "Request" and not asking.was_asked(door.connection, self.request):
             body = act.body
-            talk.note_asked(door.connection, request=self.request, peer=self.peer, loss=body.loss,
+            asking.note_asked(door.connection, request=self.request, peer=self.peer, loss=body.loss,
                             mandate=body.mandate_act, key=self.service.case_key(self.peer, act),
                             claim=body.claim.minor, at=one.head.sent_at)
 

@@ -25,10 +25,11 @@ from arrp.node.delivery import LEASE, Delivery
 from arrp.node.documents import LEASE as DOCUMENT_LEASE
 from arrp.node.documents import Documents
 from arrp.node.recovery import ASK_EVERY, Recovery
-from arrp.node.service import Node, Service, retrying
+from arrp.node.service import Node, Service
 from arrp.node.store import audit, cases, documents, recovering, talk, work
 from arrp.node.store.documents import Needed
 from arrp.node.store.due import waiting
+from arrp.node.store.engine import retrying
 from arrp.wire.envelope import sign, verify
 
 log = logging.getLogger("arrp.worker")

@@ -8,14 +8,14 @@ polls a busy file starves the others. A node's SQLite file has one writing proce
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from arrp.core.errors import Corrupt, Unreachable
+from arrp.core.errors import Conflict, Corrupt, Unreachable
 from arrp.node.store.migrate import migrate
 
 _READS = "arrp_reads"
@@ -118,11 +118,12 @@ class _Commit:
             with self._savepoint():
                 yield
             return
+        is_done = False
         try:
             yield
-        except BaseException:
-            self.is_broken = True
-            raise
+            is_done = True
+        finally:
+            self.is_broken = self.is_broken or not is_done
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
@@ -173,6 +174,25 @@ class _Commit:
         self._ended.wait()
         if not self._is_durable:
             raise Unreachable("the store could not commit; nothing of this was written: try again")
+
+
+def retrying(attempt: Callable[[], Any], times: int = 5) -> Any:
+    """Once more when two transactions opened the same case or conversation at the same moment, or
+    waited for each other (F06)."""
+    for _ in range(times - 1):
+        try:
+            return attempt()
+        except DBAPIError as error:
+            if not _met_another(error):
+                raise
+    try:
+        return attempt()
+    except IntegrityError as error:
+        raise Conflict("somebody else was writing the same; try again") from error
+
+
+def _met_another(error: DBAPIError) -> bool:
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in ("40001", "40P01")
 
 
 def for_update(connection: Connection) -> bool:
