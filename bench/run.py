@@ -9,12 +9,14 @@ import tempfile
 from pathlib import Path
 
 from arrp.bench.deadlines import Fired, measure_deadlines
+from arrp.bench.flood import CAP, Flood, flood
 from arrp.bench.life import Waits, life
 from arrp.bench.node import Figures, measure
 from tests.postgres import running
 
 MESSAGES = 2000
 HOLDS, A_SECOND = 200, 10
+FLOOD, STEADY, IN_PEACE = 2000, 1, 30
 PENDING, DUE = 1_000_000, 10_000
 
 
@@ -33,6 +35,13 @@ def fired(store: str, found: Fired) -> None:
     print(f"{store:<10} floor {found.floor:6.1f} s    node {found.node:6.1f} s    ratio {found.ratio:.2f}")
 
 
+def flooded(found: Flood) -> None:
+    print(f"taken      {found.accepted} in {found.seconds:.0f} s, {found.later} times told to come later, "
+          f"{found.refused} refused; {found.held} held of at most {CAP}, {found.waiting} wait for an officer")
+    print(f"the other  p50 {found.peace.at(0.5):6.0f} ms  p99 {found.peace.at(0.99):6.0f} ms in peace; in the flood "
+          f"{found.ratio(0.5):.1f} and {found.ratio(0.99):.1f} times as long")
+
+
 def main() -> None:
     print(f"accepted messages, 8 at once, {MESSAGES} of them; floor = verify + unseal + one durable insert")
     with tempfile.TemporaryDirectory(prefix="arrp-bench-") as folder:
@@ -48,6 +57,8 @@ def main() -> None:
     found = life(HOLDS, A_SECOND)
     waited("held", found.held, found.floor_ms)
     waited("confirmed", found.confirmed, found.floor_ms)
+    print(f"one peer floods a running node with {FLOOD} valid requests, another asks {STEADY} a second")
+    flooded(flood(FLOOD, STEADY, IN_PEACE))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from arrp.bench import life as bench
+from arrp.bench.flood import CAP, flood
 from arrp.node.clock import Clock
 from arrp.node.store.engine import Store
 from arrp.node.store.tables import cases, events
@@ -54,6 +55,20 @@ def test_holds_are_asked_decided_and_confirmed_between_four_processes(monkeypatc
     assert (len(found.held.ms), len(found.confirmed.ms)) == (2, 2)
     assert (found.held.hops, found.confirmed.hops) == (4, 7)
     assert 0 < found.floor_ms < found.held.ms[0] < found.confirmed.ms[0]
+
+
+def test_t02_a_flood_against_a_running_node_stays_within_the_caps_and_others_are_held() -> None:
+    """Each request of the flood is held within the cap or waits for an officer; each of the other peer is held."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        found = flood(40, 5, 3)
+        gc.collect()
+    assert (found.accepted, found.refused) == (40, 0)
+    assert found.held == CAP
+    assert (found.holds, found.waiting) == (20, 20)
+    assert len(found.peace.ms) == 3
+    assert len(found.meanwhile.ms) >= 1
+    assert found.ratio(0.5) == found.meanwhile.at(0.5) / found.peace.at(0.5) > 0
 
 
 def test_each_deadline_that_is_due_fires_once_and_the_others_wait(tmp_path: Path) -> None:

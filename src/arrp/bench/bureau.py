@@ -36,18 +36,18 @@ def account_of(number: int, bank: str = "PT0002", digits: int = 17) -> str:
     return f"payto://iban/{country}{check:02d}{bban}"
 
 
-def fill(core: SimulatedCore, account: str, number: int, *, ref: str) -> None:
-    """Half an hour ago what a bench asks for came to an account of that number."""
-    holder = Party(f"Holder {number}", account)
-    core.open_account(Account(f"A{number}", account, holder.name, "EUR"))
-    core.book(Order(ref, ASKED, VICTIM, holder), Clock().now() - PAID_BEFORE)
+def fill(core: SimulatedCore, account: str, *refs: str, amount: Amount = ASKED) -> None:
+    """Half an hour ago a payment of each ref came to an account."""
+    holder = Party("Holder", account)
+    core.open_account(Account(account[-12:], account, holder.name, "EUR"))
+    for ref in refs:
+        core.book(Order(ref, amount, VICTIM, holder), Clock().now() - PAID_BEFORE)
 
 
-def asked(account: str, ref: str = "") -> Asked:
+def asked(account: str, amount: Amount = ASKED) -> Asked:
     """A hold of all of it."""
-    return Asked(ask=Ask.HOLD, institution=institution_of(account), asked=ASKED, claim=ASKED, loss="", stated_by="",
-                 source=Source("payment", "0", None, ()), credit=Credit(amount=ASKED, references=(ref,) if ref else ()),
-                 crime="", account=account)
+    return Asked(ask=Ask.HOLD, institution=institution_of(account), asked=amount, claim=amount, loss="", stated_by="",
+                 source=Source("payment", "0", None, ()), credit=Credit(amount=amount), crime="", account=account)
 
 
 class Bureau:

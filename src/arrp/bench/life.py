@@ -89,7 +89,7 @@ def _running(root: Path, cases: int) -> Iterator[_Bench]:
 def _fill(root: Path, cases: int, now: datetime) -> None:
     core = SimulatedCore(root / "BANK-PT" / "core.db", lambda: now)
     for number in range(cases):
-        fill(core, account_of(number), number, ref=f"CT-{number}")
+        fill(core, account_of(number), f"CT-{number}")
     core.close()
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "bench node": "arrp.cli.bench:node",
     "bench life": "arrp.cli.bench:life",
     "bench deadlines": "arrp.cli.bench:deadlines",
+    "bench flood": "arrp.cli.bench:flood",
     "law show": "arrp.cli.law:show_law",
     "law until": "arrp.cli.law:until",
     "law powers": "arrp.cli.law:powers",

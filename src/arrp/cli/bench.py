@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from arrp.bench.deadlines import measure_deadlines
+from arrp.bench.flood import CAP
+from arrp.bench.flood import flood as measure_flood
 from arrp.bench.life import Waits
 from arrp.bench.life import life as measure_life
 from arrp.bench.node import Figures, measure
@@ -71,6 +73,30 @@ def deadlines(pending: Pending = 100_000, due: Due = 1000, store: StoreUrl = "",
         ("floor", f"{found.floor:.1f}", f"{due / found.floor:.0f}"),
         ("node", f"{found.node:.1f}", f"{due / found.node:.0f}")))
     say(f"{due} of {pending + due} deadlines fired, each once, at {found.ratio:.2f} of the floor")
+
+
+Requests = Annotated[int, typer.Option(help="How many requests the one peer sends.", min=20, max=100_000)]
+Steady = Annotated[float, typer.Option(help="How many the other peer asks a second.", min=0.1, max=20)]
+Others = Annotated[int, typer.Option(help="How many it asks in peace, before the flood.", min=2, max=300)]
+
+
+@command
+def flood(requests: Requests = 2000, rate: Steady = 1, others: Others = 30, as_json: AsJson = False) -> None:
+    """How long one peer's requests wait while another floods the same running node, beside their wait in peace."""
+    found = measure_flood(requests, rate, others)
+    waits = {"in peace": found.peace, "meanwhile": found.meanwhile}
+    if as_json:
+        show_json({"requests": requests, "accepted": found.accepted, "come_later": found.later,
+                   "refused": found.refused, "seconds": round(found.seconds, 1), "held": str(found.held),
+                   "cap": str(CAP), "holds": found.holds, "waiting": found.waiting,
+                   "asked_meanwhile": len(found.meanwhile.ms),
+                   "ratio_p50": round(found.ratio(0.5), 2), "ratio_p99": round(found.ratio(0.99), 2)})
+        return
+    show_table(("another peer waits", "requests", "p50 ms", "p99 ms"),
+               ((name, str(len(one.ms)), f"{one.at(0.5):.0f}", f"{one.at(0.99):.0f}") for name, one in waits.items()))
+    say(f"{found.accepted} of {requests} taken in {found.seconds:.0f} s, {found.later} times told to come later, "
+        f"{found.refused} refused; {found.held} held of at most {CAP} ({found.holds} holds), {found.waiting} wait for "
+        f"an officer; the other peer waits {found.ratio(0.5):.1f} times as long (p99: {found.ratio(0.99):.1f})")
 
 
 def _wait(waits: Waits, floor_ms: float) -> dict[str, float]:

@@ -51,8 +51,9 @@ class Nodes:
         log.close()
 
     def wait_until_up(self) -> None:
-        for id, desk in self.desks.items():
-            self._until(partial(self._is_up, id, desk), f"{id} does not start: see {self.root / id / 'node.log'}")
+        for id in self.running:
+            up = partial(self._is_up, id, self.desks[id])
+            self._until(up, f"{id} does not start: see {self.root / id / 'node.log'}")
 
     def _is_up(self, id: str, desk: Desk) -> bool:
         if self.running[id].poll() is not None:
