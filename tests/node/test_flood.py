@@ -20,7 +20,7 @@ from arrp.core.errors import Unreachable
 from arrp.core.mandate import Mandate
 from arrp.core.report import Party, Report
 from arrp.core.request import Ask, Asked, Credit, Source
-from arrp.node import worker
+from arrp.node import hearing, worker
 from arrp.node.hearing import AT_ONCE
 from arrp.node.store.tables import cases
 from arrp.node.store.work import Turns
@@ -104,18 +104,33 @@ def test_t02_a_flood_stays_within_the_caps_and_an_officer_decides_the_rest(
 
 def test_t02_one_peer_takes_no_more_than_its_share_of_the_ear(world: World) -> None:
     _, parcel = asked_on_paper_only(world)
-    hearing = world.members["VASP-LT"].hearing
-    assert hearing is not None
+    ear = world.members["VASP-LT"].hearing
+    assert ear is not None
     with ExitStack() as stack:
         for _ in range(AT_ONCE):
-            stack.enter_context(hearing.shares.of("NCB-ES"))
+            stack.enter_context(ear.shares.of("NCB-ES"))
         with pytest.raises(Unreachable, match=f"{AT_ONCE} parcels of NCB-ES are being worked on: send this one again"):
-            hearing.parcel(parcel)
+            ear.parcel(parcel)
         world.post.lose = lambda url, body: None
         request = asked_by_another(world)
         world.settle()
         assert is_held(world, request)
-    assert receipt_of(hearing.parcel(parcel)).outcome == "applied"
+    assert receipt_of(ear.parcel(parcel)).outcome == "applied"
+
+
+def test_t02_who_asks_more_than_the_core_could_be_asked_comes_again(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the core is bounded for each peer, whatever it sends; another is heard meanwhile, and all of it is
+    held in the end."""
+    monkeypatch.setattr(hearing, "BACKLOG", 3)
+    flooded(world, range(6))
+    assert sum(len(case.requests) for case in world.cases("VASP-LT")) == 3
+    request = asked_by_another(world)
+    assert sum(len(case.requests) for case in world.cases("VASP-LT")) == 4
+    world.settle()
+    assert is_held(world, request)
+    world.run(minutes=2)
+    assert world.core("VASP-LT").balance("lt-1").held == 6 * PART.minor + OTHERS.minor
 
 
 def test_t02_a_share_is_given_back_by_what_is_refused(world: World) -> None:

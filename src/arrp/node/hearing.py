@@ -38,6 +38,7 @@ from arrp.wire.envelope import VERSION, Content, Enclosed, Reader, Unacceptable,
 
 log = logging.getLogger("arrp.hearing")
 
+BACKLOG = 64  # questions to the core for one peer that wait for a thread: as many as one look takes
 AT_ONCE = 8  # parcels of one peer: twice what a node of ours has on its way to another
 
 T = TypeVar("T")
@@ -120,11 +121,22 @@ class Hearing:
         Unreachable for what is to be sent again."""
         incoming = self._unpacked(data, self.node.clock.now())
         with self.shares.of(incoming.head.sender):
+            self._check_backlog(incoming)
             try:
                 return str(retrying(lambda: self._take(incoming)))
             except Undone as undone:
                 refused = replace(incoming, cause=undone.cause)
                 return str(retrying(lambda: self._take(refused)))
+
+    def _check_backlog(self, incoming: Incoming) -> None:
+        """T02: who has asked more than the core could be asked so far comes again: what is taken in has its turn, and
+        taking in more would only make everybody's longer. Raises Unreachable."""
+        if incoming.heard is None or incoming.heard.act.kind != "Request":
+            return
+        peer, node = incoming.head.sender, self.node
+        with node.store.reading() as connection:
+            if work.backlog(connection, peer, node.clock.now(), BACKLOG) >= BACKLOG:
+                raise Unreachable(f"{BACKLOG} questions to the core wait for {peer}: send this one again in a while")
 
     def _unpacked(self, data: bytes, arrived_at: datetime) -> Incoming:
         try:

@@ -104,6 +104,13 @@ def claim_effects(connection: Connection, now: datetime, lease: timedelta, room:
     return [Effect(*row) for row in rows]
 
 
+def backlog(connection: Connection, peer: str, now: datetime, most: int) -> int:
+    """How much the core is to be asked now for the sake of a peer's requests, counted up to `most` of each sort."""
+    sorts = (select(intents.c.ref).where(intents.c.peer == peer, is_effect_due(now)),
+             select(joins.c.request).where(joins.c.peer == peer, is_join_due(now)))
+    return sum(len(connection.execute(sort.limit(most)).all()) for sort in sorts)
+
+
 def retry_effect(connection: Connection, ref: str, due_at: datetime) -> None:
     connection.execute(update(intents).where(intents.c.ref == ref).values(due_at=due_at))
 
