@@ -29,12 +29,13 @@ you only remember is `memory` and `low`. Figures that stand elsewhere than the p
 `[power.cited]`. `counting` is said only where days are counted otherwise than elsewhere: `first day counts`,
 `saturdays count`.
 
-A `[[disclosure]]` says what of where money went may be told: `to` authority, fiu, institution, account holder or victim;
-`what`, of country, institution, account, time and amount, holder; by which `way`. A node tells an authority abroad by
-itself only what stands there and is not `low` (R-53); the rest an officer tells, on a basis that they name.
+A `[[disclosure]]` says what of where money went may be told: `to` authority, fiu, institution, account holder or
+victim; `what`, of country, institution, account, time and amount, holder; by which `way`. A node tells an authority
+abroad by itself only what stands there and is not `low` (R-53); the rest an officer tells, on a basis that they name.
 
 Working days are those of `calendar`. Where it has other free days than the law, they are mended in
-`src/arrp/law/calendars.py`, and `tests/law/test_working_days.py` says who else was asked. Then `arrp law check`, and `python docs/make_law.py > docs/law.md`."""
+`src/arrp/law/calendars.py`, and `tests/law/test_working_days.py` says who else was asked. Then `arrp law check`, and
+`python docs/make_law.py > docs/law.md`."""
 
 # What a reader needs to know to fill in a figure. Each key of FIGURES stands here.
 MEANING = {

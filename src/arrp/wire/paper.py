@@ -230,8 +230,9 @@ def _without(signed: tuple[Row, ...], cover: Cover) -> str:
     if not signed:
         return "Two officers signed in advance what may be asked without a further signature."
     by = instant_words(cover.written_at + SECOND_WITHIN)
-    return (f"Two officers signed in advance what one officer, the last named here, may ask alone. A second signs by {by} "
-            "and we write to you; without that letter let the money go then, unless an order of your country holds it.")
+    return ("Two officers signed in advance what one officer, the last named here, may ask alone. "
+            f"A second signs by {by} and we write to you; without that letter let the money go then, unless an order "
+            "of your country holds it.")
 
 
 def approval_row(sender: Participant, approval: Approval) -> Row:
