@@ -217,8 +217,8 @@ def test_whatever_an_officer_wishes_the_node_goes_on(world: World, faults: Count
 def wished_anything(world: World, member: str) -> Counter[int]:
     """Every verb with any body its class lets through, each draft signed: how often which status came."""
     client, dice, told = officers(world, member), Random(member), Counter[int]()
-    cases = [None, ID, *(case.id for case in world.cases(member))]
-    requests = [None, ID, *(request for case in world.cases(member) for request in case.requests)]
+    cases = [None, ID, *6 * [case.id for case in world.cases(member)]]  # most of them true, or nothing is reached
+    requests = [None, ID, *6 * [request for case in world.cases(member) for request in case.requests]]
     for turn in range(TIMES):
         verb = sorted(BODIES)[turn % len(BODIES)]
         wanted = BODIES[verb]
