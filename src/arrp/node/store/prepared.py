@@ -85,13 +85,10 @@ def _is_watched(connection: Connection) -> bool:
 
 def _said(connection: Connection, written: _Written, run: Callable[[Any], object]) -> Said:
     assert connection.in_transaction(), "a prepared statement begins no transaction"
-    driver = connection.connection
-    cursor: Any = driver.cursor()
+    cursor: Any = connection.connection.cursor()
     try:
         run(cursor)
-    except _errors(connection) as error:
-        if connection.dialect.is_disconnect(error, driver, cursor):  # type: ignore[arg-type]
-            connection.invalidate(error)
+    except _errors(connection) as error:  # a line that is gone is noticed again when the transaction ends
         raise DBAPIError.instance(written.text, None, error, _errors(connection), hide_parameters=True,
                                   dialect=connection.dialect) from error
     return cursor  # type: ignore[no-any-return]
