@@ -269,16 +269,20 @@ def at_first_contact(there: str) -> Calling:
     return Calling(FOUND[there])
 
 
-@pytest.mark.parametrize("there", FOUND)
-def test_r91_before_the_call_nothing_tells_what_is_at_the_account(there: str) -> None:
+def an_hour_tells_nothing(told: Calling, same: Calling) -> None:
     """T05: the same words, the same events, and the core not asked, whether the account is there or not."""
-    told, same = at_first_contact(there), at_first_contact("there")
     told.world.run(hours=1)
     same.world.run(hours=1)
     assert told.world.lines == same.world.lines
     assert told.case() == same.case()
     assert not told.case().intents
     assert not told.case().located
+
+
+@pytest.mark.parametrize("there", FOUND)
+def test_r91_before_the_call_nothing_tells_what_is_at_the_account(there: str) -> None:
+    told, same = at_first_contact(there), at_first_contact("there")
+    an_hour_tells_nothing(told, same)
     told.call("Ana")
     assert told.case().version == same.case().version + 1
     told.call("Ben", confirmed=False)

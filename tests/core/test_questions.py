@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from arrp.core.case import Case
 from arrp.core.events import Decide
 from arrp.core.request import Ask, Reason
-from tests.core.test_people import FOUND
+from tests.core.test_people import FOUND, Calling, an_hour_tells_nothing
 from tests.stories.plain import ES, LT, NCB_ES, OPEN, START, VASP_LT, World, payment
 from tests.stories.test_stories import ACCEPTED
 
 TOO_MANY = OPEN.questions_per_day
 
 
-class Asking:
+class Asking(Calling):
     """A request of a peer that has asked so many others today, about an account like that."""
 
     def __init__(self, before: int, there: str = "there", ask: Ask = Ask.HOLD) -> None:
@@ -26,9 +25,6 @@ class Asking:
         self.world.report("NCB-ES", payment("9.00 EUR", LT, "P1"))
         self.request = self.world.ask("NCB-ES", "9.00 EUR", LT, ask=ask)
 
-    def case(self) -> Case:
-        return self.world.nodes["VASP-LT"].case(self.world.nodes["VASP-LT"].routes[self.request])
-
     def decide(self, said: Decide) -> None:
         self.world.officer("VASP-LT", "decide", said, self.request, by=("Lina",))
 
@@ -36,14 +32,8 @@ class Asking:
 @pytest.mark.parametrize("ask", [Ask.HOLD, Ask.STOP])
 @pytest.mark.parametrize("there", FOUND)
 def test_r17_t05_beyond_the_quota_nothing_tells_what_is_at_the_account(there: str, ask: Ask) -> None:
-    """The same words, the same events, and the core not asked, whether the account is there or not."""
     told, same = Asking(TOO_MANY, there, ask), Asking(TOO_MANY, "there", ask)
-    told.world.run(hours=1)
-    same.world.run(hours=1)
-    assert told.world.lines == same.world.lines
-    assert told.case() == same.case()
-    assert not told.case().intents
-    assert not told.case().located
+    an_hour_tells_nothing(told, same)
     assert told.case().request(told.request).answer == "received"
     assert f"decide {told.request}" in told.case().escalated
     assert any(f"more than {TOO_MANY} requests of this peer in a day" in line for line in told.world.lines)

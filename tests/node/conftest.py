@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from arrp.core.deadline import Power
+from tests.node import world as worlds
 from tests.node.world import World
 
 
@@ -19,6 +21,14 @@ def world(tmp_path: Path, new_store: Callable[[], str]) -> Iterator[World]:
     yield made
     made.close()
     _bury()
+
+
+@pytest.fixture
+def law(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Power:
+    """What every node of the world has adopted, before the world is made."""
+    found: Power = request.param
+    monkeypatch.setattr(worlds, "LAW", found)
+    return found
 
 
 def _keep_what_stays() -> None:

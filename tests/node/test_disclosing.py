@@ -28,14 +28,6 @@ ASK = replace(worlds.LAW, onward="ask", tells=())
 NAMELESS = replace(worlds.LAW, tells=("country", "institution", "account", "time and amount"))
 
 
-@pytest.fixture
-def law(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Power:
-    """What every node of the world has adopted, before the world is made."""
-    found: Power = request.param
-    monkeypatch.setattr(worlds, "LAW", found)
-    return found
-
-
 def asked(world: World) -> str:
     """NCB-ES asks for 100,000 of which 62,000 are there; the rest went to VASP-LT. Through NCB-PT."""
     bank_scene(world)

@@ -33,14 +33,6 @@ WORKING = around("LT", "Europe/Vilnius", START)
 FIVE_DAYS = replace(worlds.LAW, longest=Period(5, "working days"), chain=Period(20, "working days"), calendar=WORKING)
 
 
-@pytest.fixture
-def law(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Power:
-    """What every node of the world has adopted, before the world is made."""
-    found: Power = request.param
-    monkeypatch.setattr(worlds, "LAW", found)
-    return found
-
-
 def held(world: World) -> str:
     """A provisional hold at VASP-LT for NCB-ES; its request."""
     bank_scene(world)

@@ -13,9 +13,11 @@ def check_amounts(body: Asked) -> None:
     """R-10: what is asked and what it counts for are above zero and the same money in the same asset;
     the caps of mandate and policy count the claim, so it must not be smaller than what is held."""
     for amount in (body.asked, body.claim):
-        if not 0 < amount.minor <= MINOR_MAX:
+        if amount.minor == 0:
+            raise Refused(f"{amount} is nothing: say how much is asked", rule="R-10", code="wrong-amount")
+        if amount.minor > MINOR_MAX:
             most = Amount(MINOR_MAX, amount.asset)
-            raise Refused(f"{amount}: one request asks more than nothing and at most {most}: ask in several",
-                          rule="R-10", code="wrong-amount")
+            raise Refused(f"{amount} is more than the {most} of one request: ask in several", rule="R-10",
+                          code="wrong-amount")
     if body.asked.asset == body.claim.asset and body.asked != body.claim:
         raise Refused(f"{body.asked} counts for {body.asked}, not for {body.claim}", rule="R-10", code="wrong-amount")
