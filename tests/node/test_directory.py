@@ -34,7 +34,7 @@ from arrp.wire.directory import Opened, Wanted, next_edition, open_edition
 from arrp.wire.entry import check_entry, check_together
 from arrp.wire.signed_text import SignedText, Signer, read_signed
 from tests.node.entries import BANK, FOUNDED, NCB, keys_of, officer, participant, signing_key
-from tests.node.keeping import KEEPERS, VALID, entry_of, first_edition, following, published
+from arrp.sim.keepers import KEEPERS, VALID, entry_of, first_edition, following, published
 from tests.node.world import World
 
 T0 = FOUNDED + timedelta(days=1)

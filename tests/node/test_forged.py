@@ -34,7 +34,7 @@ from arrp.wire.signed_text import SignedText, Signer
 from tests.conftest import ABOVE_THE_STORE, ENGINES
 from tests.node import world as worlds
 from tests.node.forgery import BOTH, FORGED, WHOLE, Forgery, answered, call_back, in_force, scene, sealed, true_request
-from tests.node.keeping import VALID, entry_of, published, redrafted
+from arrp.sim.keepers import VALID, entry_of, published, redrafted
 from tests.node.mouth import Mouth
 from tests.node.world import BASIS, LT, START, World, amount, payment
 

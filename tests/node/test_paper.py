@@ -26,7 +26,7 @@ from arrp.wire.codec import read
 from arrp.wire.entry import VERSION, Entry, entry_text
 from arrp.wire.sheet import Sheet, text
 from arrp.wire.signed_text import SignedText
-from tests.node.keeping import following
+from arrp.sim.keepers import following
 from tests.node.world import ES, LT, START, World, amount, bank_scene, payment
 
 DE = "payto://iban/DE89370400440532013000"

@@ -25,7 +25,7 @@ from arrp.node.verify import verify
 from arrp.wire.directory import Wanted, next_edition
 from arrp.wire.envelope import verify as verify_jws
 from tests.conftest import ABOVE_THE_STORE
-from tests.node.keeping import VALID, published
+from arrp.sim.keepers import VALID, published
 from tests.node.life import LIFE, is_at_rest, live, rest, view
 from tests.node.mouth import ASKED, asked_on_paper_only
 from tests.node.world import PT, World, bank_scene, payment

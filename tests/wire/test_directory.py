@@ -27,7 +27,7 @@ from arrp.wire.directory import (
 from arrp.wire.entry import Entry, entry_text
 from arrp.wire.signed_text import SignedText, Signer, read_signed
 from tests.node.entries import BANK, FOUNDED, NCB, keys_of, officer, participant, signing_key
-from tests.node.keeping import (
+from arrp.sim.keepers import (
     KEEPERS,
     VALID,
     entry_of,

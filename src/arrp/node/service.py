@@ -235,6 +235,10 @@ class Service:
         except (DBAPIError, Unreachable):
             self.folds.forget_all()
             raise
+        self.committed(door)
+
+    def committed(self, door: Transaction) -> None:
+        """What follows once a transaction is durable."""
         if self.node.files is not None:
             self.node.files.remove(door.gone)
         if door.after:

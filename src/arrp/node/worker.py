@@ -53,6 +53,14 @@ SEQUENCE_SECONDS = 0.25  # under load one signed checkpoint stands for many comm
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How often is done what nobody waits for."""
+
+    compare_every: timedelta = COMPARE_EVERY
+    sequence_seconds: float = SEQUENCE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """What was claimed in one look."""
 
@@ -70,8 +78,9 @@ class Worker:
     which is how the simulator and the tests drive it."""
 
     def __init__(self, service: Service, delivery: Delivery, executor: Executor | None = None,
-                 awake: threading.Event | None = None) -> None:
+                 awake: threading.Event | None = None, pace: Pace | None = None) -> None:
         self.service, self.delivery, self.executor = service, delivery, executor
+        self.pace = pace or Pace(sequence_seconds=SEQUENCE_SECONDS if executor is not None else 0.0)
         self.recovery = Recovery(service, delivery.transport, delivery.core)
         self.owner = self.node.clock.new_id()
         self._looked_at: datetime | None = None
@@ -123,7 +132,7 @@ class Worker:
     def _due(self) -> Due:
         """What is due, claimed. A look that finds nothing writes nothing."""
         now = self.node.clock.now()
-        before = now - COMPARE_EVERY
+        before = now - self.pace.compare_every
         with self.node.store.reading() as connection:
             waits = waiting(connection, now, before)
         ticks = self._room(TICKS, BATCH)
@@ -239,7 +248,7 @@ class Worker:
 
     def _sequence(self) -> None:
         now, second = self.node.clock.now(), self.node.clock.seconds()
-        if self.executor is not None and second - self._sequenced < SEQUENCE_SECONDS:
+        if second - self._sequenced < self.pace.sequence_seconds:
             return
         self._sequenced = second
         with self.node.store.reading() as connection:

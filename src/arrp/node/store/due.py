@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import Connection, bindparam, exists, func, select
 
-from arrp.node.store import cases, documents, recovering, talk, work
+from arrp.core.deadline import earliest
+from arrp.node.store import cases, documents, recovering, tables, talk, work
 from arrp.node.store.tables import Instant
 
 _NOW, _BEFORE = bindparam("now", type_=Instant()), bindparam("before", type_=Instant())
@@ -19,6 +20,14 @@ _LOOK = select(
     exists().where(work.is_uncompared(_BEFORE)),
     exists().where(recovering.is_due(_NOW)),
     exists().where(documents.is_due(_NOW)),
+)
+_NEXT = select(
+    select(func.min(tables.cases.c.due_at)).scalar_subquery(),
+    select(func.min(tables.intents.c.due_at)).where(tables.intents.c.answered_at.is_(None)).scalar_subquery(),
+    select(func.min(tables.joins.c.due_at)).where(tables.joins.c.done_at.is_(None)).scalar_subquery(),
+    select(func.min(tables.outbox.c.due_at)).where(tables.outbox.c.state == "queued").scalar_subquery(),
+    select(func.min(tables.peers.c.copies_at)).where(tables.peers.c.copies.is_not(None)).scalar_subquery(),
+    select(func.min(tables.documents.c.due_at)).scalar_subquery(),
 )
 
 
@@ -42,3 +51,8 @@ def waiting(connection: Connection, now: datetime, compared_before: datetime) ->
     """What is due now; peers that were last compared before that instant (R-28)."""
     found = connection.execute(_LOOK, {"now": now, "before": compared_before}).one()
     return Waiting(*map(bool, found))
+
+
+def next_look(connection: Connection) -> datetime | None:
+    """When the next piece of work is due, comparisons apart; None when nothing waits."""
+    return earliest(*connection.execute(_NEXT).one())

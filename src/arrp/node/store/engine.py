@@ -7,6 +7,7 @@ polls a busy file starves the others. A node's SQLite file has one writing proce
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,10 +27,11 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_tim
 class Store:
     """An open store. `writing` and `reading` are its only doors; a `with` block is one transaction."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, driver: type[sqlite3.Connection] = sqlite3.Connection) -> None:
+        """`driver` is what opens a SQLite file: that of the simulator fails at any statement it is told to."""
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite(url, WRITE) if self.is_sqlite else _postgresql(url)
-        readers = _sqlite(url, READ) if self.is_sqlite else self.engine
+        self.engine = _sqlite(url, WRITE, driver) if self.is_sqlite else _postgresql(url)
+        readers = _sqlite(url, READ, driver) if self.is_sqlite else self.engine
         self._readers = readers.execution_options(**{_READS: True})
         self.broken = threading.Event()  # F04: the disk failed under a commit; nothing more is written
         self._batch = Batch(self.engine, self.broken) if self.is_sqlite else None
@@ -209,9 +211,9 @@ def _postgresql(url: str) -> Engine:
     return create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True)  # names stay out of the log
 
 
-def _sqlite(url: str, begin: str) -> Engine:
+def _sqlite(url: str, begin: str, driver: type[sqlite3.Connection]) -> Engine:
     """`begin` is said here and not by a listener: an engine with one looks for listeners at each statement."""
-    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "factory": driver}, hide_parameters=True)
     dialect: Any = engine.dialect
     dialect.do_begin = lambda driver: driver.execute(begin)
 

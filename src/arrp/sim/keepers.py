@@ -1,4 +1,4 @@
-"""Keepers of the directory, for tests: three, two of whom sign; and what they are handed in."""
+"""Keepers of the directory of a world: three, two of whom sign; and what they are handed in."""
 
 from __future__ import annotations
 
