@@ -101,7 +101,7 @@ class Worker:
         """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us."""
         while not self._stop.is_set():
             self.awake.clear()
-            if not self._guarded(self.once):
+            if not self.look():
                 self.awake.wait(PAUSE_SECONDS)
 
     def stop(self) -> None:
@@ -112,6 +112,10 @@ class Worker:
         """Look at the home now, not only in a minute, and ask the others for a newer directory (SIGHUP)."""
         self._looked_at = self._fetched_at = None
         self.awake.set()
+
+    def look(self) -> bool:
+        """`once`, and whatever goes wrong in it ends in the log."""
+        return bool(self._guarded(self.once))
 
     def once(self) -> bool:
         """Everything that is due now, once. Whether there was anything."""

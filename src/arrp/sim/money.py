@@ -99,13 +99,13 @@ class Movements:
 
     def _onward(self, place: Place) -> None:
         to = self._dice.choice(self.places)
-        if to != place and (amount := self._some(place)):
+        if to != place and (amount := self._some(place)) is not None:
             order = Order(self._next("M"), amount, place.party, to.party)
             if self._book(order, place) and to.at != place.at:
                 self._book(order, to)
 
     def _cash(self, place: Place) -> None:
-        if amount := self._some(place):
+        if (amount := self._some(place)) is not None:
             self._book(Order(self._next("C"), amount, place.party, Party()), place)
 
     def _salary(self, place: Place) -> None:
@@ -118,7 +118,7 @@ class Movements:
         assert core is not None
         free = core.balance(place.ref).free
         minor = free if self._dice.random() < 0.3 else self._dice.randint(0, free)
-        return Amount(minor, "EUR") if minor else None
+        return Amount(minor, "EUR") if minor > 0 else None
 
     def _book(self, order: Order, at: Place) -> bool:
         core = self._world.hosts[at.at].core

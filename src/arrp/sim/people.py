@@ -11,6 +11,8 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from arrp.core.account import institution_of
 from arrp.core.case import Case
 from arrp.core.crime import Crime
@@ -81,8 +83,12 @@ class People:
         try:
             self._at(id)
         except ArrpError as error:
-            why = error.rule or error.code or type(error).__name__
-            self.refused[why] = self.refused.get(why, 0) + 1
+            self._count_refused(error.rule or error.code or type(error).__name__)
+        except OperationalError:  # to a person that is a 503: the disk failed under it
+            self._count_refused("503")
+
+    def _count_refused(self, why: str) -> None:
+        self.refused[why] = self.refused.get(why, 0) + 1
 
     def _at(self, id: str) -> None:
         waiting = [one for one in self._movements.thefts if one.bureau == id and one.loss not in self._reported]

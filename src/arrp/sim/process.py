@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from arrp.connectors import Connector
 from arrp.node.delivery import Delivery, Transport
 from arrp.node.hearing import Hearing
 from arrp.node.service import Node, Service, Transaction
 from arrp.node.store.due import next_look
 from arrp.node.store.engine import Store
-from arrp.node.worker import Pace, Worker
+from arrp.node.worker import PAUSE_SECONDS, Pace, Worker
 from arrp.sim.cast import Cast
 from arrp.sim.disk import Fuse, Strike, driver
 from arrp.sim.time import Time, Watch
@@ -47,6 +49,7 @@ class Process:
         self.id, self.alive, self.dying = id, True, False
         self._time, self._machine = time, machine
         self._next: datetime | None = None
+        self._in_vain = 0
         self.fuse = Fuse(self._struck)
         self.store = Store(machine.url, driver(self.fuse))
         member = cast.members[id]
@@ -72,17 +75,21 @@ class Process:
         if not self.alive or self._next != at:
             return  # it died meanwhile, or looked before
         self._next = None
-        self.worker.once()
+        found = self.worker.look()
+        self._in_vain = 0 if found else self._in_vain + 1
         if self.alive:
-            self.look_at(self._due())
+            self.look_at(self._time.at + (AT_ONCE if found else self._rest()))
 
-    def _due(self) -> datetime:
-        """When there is something to do: a timer, or a lease that somebody else left."""
-        with self.store.reading() as connection:
-            found = next_look(connection)
-        now = self._time.at
-        rest = now + self._machine.idle
-        return rest if found is None else max(min(now + (found - self._machine.watch.now()), rest), now + AT_ONCE)
+    def _rest(self) -> timedelta:
+        """How long nothing is to be done, as far as the store says."""
+        try:
+            with self.store.reading() as connection:
+                due = next_look(connection)
+        except DBAPIError:
+            due = None
+        rest = self._machine.idle if due is None else min(due - self._machine.watch.now(), self._machine.idle)
+        pause = timedelta(seconds=PAUSE_SECONDS * 2 ** min(self._in_vain, 6))  # a real one looks twice a second
+        return max(rest, pause)
 
     def _struck(self, strike: Strike, where: str) -> None:
         self.dying = strike is Strike.KILL

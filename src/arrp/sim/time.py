@@ -63,7 +63,7 @@ class Watch(Clock):
         return self._dice.getrandbits(128).to_bytes(16, "big")
 
     def rebooted(self) -> Watch:
-        """The same machine after a restart of the process: it believes the wall again."""
+        """The same machine after a restart: set by a time server, it believes its wall again."""
         again = Watch(self._time, self._dice)
-        again.wrong_by = self.wrong_by
+        again.wrong_by = self.wrong_by if abs(self.wrong_by) < timedelta(seconds=1) else timedelta(0)
         return again

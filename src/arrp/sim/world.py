@@ -57,6 +57,7 @@ class World:
         self.network = Network(self, self.dice("network"), tuple(self.cast.members))
         self.wrote: Callable[[str, list[str]], None] = lambda id, changed: None
         self.struck: Callable[[str, Strike, str], None] = lambda id, strike, where: None
+        self.restarted: Callable[[str], None] = lambda id: None
         self.crashes = 0
         self._depth = 0
         self._rebooting = self.dice("reboots")
@@ -108,22 +109,24 @@ class World:
             return
         self.stop(process)
         self.crashes += 1
-        self.time.then(timedelta(seconds=self._rebooting.expovariate(1 / 60)), lambda: self._restart(process.id))
+        self.time.then(timedelta(seconds=self._rebooting.expovariate(1 / 60)), lambda: self.restart(process.id))
 
     def stop(self, process: Process) -> None:
         process.die()
         self.hosts[process.id].processes.remove(process)
 
-    def _restart(self, id: str) -> None:
+    def stop_all(self, id: str) -> None:
+        for process in list(self.hosts[id].processes):
+            self.stop(process)
+
+    def restart(self, id: str) -> None:
+        """Unless it runs. Its machine was rebooted, and set by the time of the others."""
         host = self.hosts[id]
-        if host.processes:
-            return
-        host.watch = host.watch.rebooted()
-        host.restarts += 1
-        try:
+        if not host.processes:
+            host.watch = host.watch.rebooted()
+            host.restarts += 1
             self.start(id)
-        except Killed:
-            self.time.then(timedelta(minutes=1), lambda: self._restart(id))
+            self.restarted(id)
 
     # --- time ----------------------------------------------------------------------------------------------
 
@@ -134,6 +137,11 @@ class World:
     def run(self, until: datetime) -> None:
         while self.next(until):
             pass
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something happens inside something else: then nobody's disk can be exchanged."""
+        return self._depth > 0
 
     def go_on(self, span: timedelta) -> None:
         if self._depth >= DEPTH:

@@ -1,0 +1,307 @@
+"""The witness of a world: reads what each commit wrote, and says which invariant of DESIGN §8 it breaks.
+
+It keeps a memory of its own, from the logs alone: who asked, who signed, how each hold stood. What a node believes
+counts only where the log does not say it; what truly happened to money it knows from whoever moved it (money.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from arrp.core.case import Case
+from arrp.core.coins import Coins
+from arrp.core.errors import Conflict
+from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Event, Verb
+from arrp.core.hold import HOLD, Hold
+from arrp.core.request import Reason
+from arrp.core.sums import money, total
+from arrp.node.store import cases
+from arrp.sim.money import Movements
+from arrp.sim.process import Process
+from arrp.sim.world import World
+
+SLACK = timedelta(seconds=5)  # clocks of honest machines are so far apart, at most
+LATE = timedelta(seconds=60)  # I6: a deadline fires no later than this
+TIMED_OUT = (Reason.NOT_KEPT, Reason.NOT_DECIDED, Reason.NOT_SIGNED, Reason.LAPSED)
+ENDED = ("released", "lapsed", "handed_over")
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """`invariant` as in DESIGN §8; what was seen, at which node, when."""
+
+    invariant: str
+    node: str
+    at: datetime
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.node} {self.at:%m-%d %H:%M:%S}: {self.said}"
+
+
+@dataclass(slots=True)
+class Seen:
+    """A hold as its holder stated it last."""
+
+    holder: str
+    hold: Hold
+    state: str
+
+
+class Judge:
+    """Told of each commit by the world; `look` after each thing that happens, `sweep` now and then."""
+
+    def __init__(self, world: World, movements: Movements) -> None:
+        self._world, self._movements = world, movements
+        self.violations: list[Violation] = []
+        self.edges: defaultdict[tuple[str, str, str], int] = defaultdict(int)  # moves of the tables that were made
+        self.liars: set[str] = set()  # nodes whose bank lied: what it holds is not what it said
+        self.forgot: dict[str, datetime] = {}  # nodes that lost what they knew, and when
+        self.suspended: dict[str, datetime] = {}
+        self.troubled: dict[str, datetime] = {}  # nodes that could not work, until when
+        self._changed: dict[tuple[str, str], None] = {}
+        self._read: defaultdict[str, dict[str, int]] = defaultdict(dict)  # node -> case -> number read last
+        self._holds: defaultdict[str, dict[str, Seen]] = defaultdict(dict)  # node -> hold id
+        self._placed: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)  # node -> request -> holds
+        self._asked: dict[str, Event] = {}  # act hash -> the request as whoever asked wrote it
+        self._signed: dict[str, int] = {}  # mandates: how many persons signed
+        self._intended: defaultdict[str, set[str]] = defaultdict(set)
+        for id, standing in world.cast.standing.items():
+            self._signed[standing.act_hash] = len({one.officer for one in standing.attached.approvals})
+            self._read[id] = {}
+        world.wrote = self._wrote
+        world.restarted = self.look_again
+
+    def _wrote(self, node: str, changed: list[str]) -> None:
+        self._changed.update(dict.fromkeys((node, case) for case in changed))
+
+    def accuse(self, invariant: str, node: str, said: str) -> None:
+        self.violations.append(Violation(invariant, node, self._world.time.at, said))
+
+    # --- what a commit wrote ---------------------------------------------------------------------------
+
+    def look(self) -> None:
+        changed, self._changed = self._changed, {}
+        for node, case in changed:
+            process = self._world.running(node)
+            if process is None:
+                continue  # it is read when it is up again
+            self._read_case(process, case)
+
+    def look_again(self, node: str) -> None:
+        """A node is up again: what it wrote just before it died was told to nobody."""
+        process = self._world.running(node)
+        if process is not None:
+            with process.store.reading() as connection:
+                rows = cases.listed(connection)
+            for row in rows:
+                if row.version != self._read[node].get(row.id, 0):
+                    self._read_case(process, row.id)
+
+    def forget(self, node: str) -> None:
+        """The node has an old backup: what stands there is read anew."""
+        self.forgot[node] = self._world.time.at
+        for memory in (self._read, self._holds, self._placed):
+            memory[node].clear()
+        self._intended[node].clear()
+
+    def _read_case(self, process: Process, id: str) -> None:
+        node = process.id
+        with process.store.reading() as connection:
+            events = cases.log_of(connection, id, self._read[node].get(id, 0) + 1)
+            case = process.service.folds.read(connection, id)
+        self._read[node][id] = self._read[node].get(id, 0) + len(events)
+        if case.version != self._read[node][id]:
+            self.accuse("I10", node, f"case {id[:8]} is at version {case.version}, its log has {self._read[node][id]}")
+        for event in events:
+            self._event(node, case, event)
+        self._case(node, case)
+
+    def _event(self, node: str, case: Case, event: Event) -> None:
+        hold = getattr(event.body, "hold", None)
+        if isinstance(hold, Hold) and hold.holder == node == event.by:
+            self._stated(node, event, hold)
+        if event.kind == "Request" and event.by == node:
+            self._asked[event.act_hash] = event
+        elif event.kind == "MandateSigned":
+            self._signed[event.body.act_hash] = len({one.officer for one in event.body.approvals})
+        elif event.kind == "Intended":
+            self._intended[node].add(event.body.ref)
+            if event.body.verb is Verb.GIVE_BACK:
+                self._return(node, case, event.body)
+        elif event.kind == "CoreAnswered" and event.body.ref not in self._intended[node]:
+            self.accuse("I14", node, f"the core answered {event.body.ref}, which nobody intended")
+        self._persons(node, case, event)
+        self._words(node, event)
+
+    def _persons(self, node: str, case: Case, event: Event) -> None:
+        """I12: as many persons signed as the table asks, and who decides an objection did not ask, confirm or hold."""
+        row = KINDS[event.kind]
+        is_taken_back = node in self.forgot and event.at <= self.forgot[node]  # who signed is in the act
+        if event.by != node or not row.command or is_taken_back:
+            return
+        request = case.requests.get(event.request or "")
+        passed_on = request is not None and request.relation == "instructs"  # signed where it comes from
+        covered = passed_on or (event.kind == "Request" and event.body.mandate_act)
+        needs = row.own if event.to in ("", node) else row.approvals
+        if len(set(event.officers)) < needs and not covered:
+            self.accuse("I12", node, f"{event.kind} was signed by {event.officers}, {needs} have to")
+        if event.kind == "DecideObjection" and request is not None:
+            before = set(request.by_officers)
+            if before & set(event.officers):
+                self.accuse("I12", node, f"{event.officers} decided about an objection to what {before} asked")
+
+    def _words(self, node: str, event: Event) -> None:
+        """I13, I18: what a peer said."""
+        if event.by in ("", node) or event.kind not in KINDS:
+            return
+        now = self._world.time.at
+        is_new = now - event.at <= SLACK  # it was applied just now, not taken back from a copy
+        is_over = event.not_after is not None and now > event.not_after + SLACK
+        if KINDS[event.kind].command and is_new and is_over:
+            self.accuse("I13", node, f"{event.kind} of {event.by} was applied after {event.not_after}")
+        since = self.suspended.get(event.by)
+        if since is not None and event.at > since:
+            self.accuse("I18", node, f"{event.kind} of {event.by}, which is suspended since {since}")
+
+    # --- holds -----------------------------------------------------------------------------------------------
+
+    def _stated(self, node: str, event: Event, hold: Hold) -> None:
+        before = self._holds[node].get(hold.id)
+        state = before.state if before else "placing"
+        if event.kind == "HoldPlaced":
+            state = "placing" if state in ("failed", "returned") else state
+            self._place(node, event, hold)
+        if before and state in ENDED and hold.in_force:
+            self.accuse("I4", node, f"{event.kind}: hold {hold.id[:8]} was {state} and is in force again")
+        if event.kind in HOLD_FACTS or event.kind in RETURN_FACTS:
+            self._move(node, event, hold, state)
+        if event.kind in ("HoldEnding", "HoldReleased", "HoldLapsed") and before:
+            self._fired(node, event, hold, before.hold)
+        if event.kind == "HoldExtended" and hold.until and hold.placed_at:
+            longest = hold.placed_at + timedelta(hours=self._world.cast.customs.chain.count)
+            if hold.until > longest + SLACK:
+                self.accuse("I16", node, f"hold {hold.id[:8]} was extended to {hold.until}, the law ends at {longest}")
+        self._holds[node][hold.id] = Seen(node, hold, hold.state)
+
+    def _move(self, node: str, event: Event, hold: Hold, state: str) -> None:
+        """I10: along the owner's table."""
+        try:
+            to = HOLD.move(state, event.kind)
+        except Conflict:
+            self.accuse("I10", node, f"{event.kind} of hold {hold.id[:8]}, which is {state}")
+            return
+        self.edges["hold", state, event.kind] += 1
+        if to != hold.state:
+            self.accuse("I10", node, f"{event.kind} makes hold {hold.id[:8]} {hold.state}, the table {to}")
+
+    def _place(self, node: str, event: Event, hold: Hold) -> None:
+        """I2, I3."""
+        known = self._placed[node].setdefault(hold.request, [])
+        last = self._holds[node].get(known[-1]) if known else None
+        if known and not (last and last.hold.may_begin_again):
+            self.accuse("I3", node, f"request {hold.request[:8]} has a second hold")
+        known.append(hold.id)
+        request = self._request(node, hold.request)
+        if request is None or request.act_hash not in self._asked:
+            self.accuse("I2", node, f"hold {hold.id[:8]} rests on a request that nobody made")
+            return
+        asked = self._asked[request.act_hash]
+        signed = max(len(set(asked.officers)), self._signed.get(asked.body.mandate_act or "", 0))
+        if signed < 2 and asked.body.instructs is None:
+            self.accuse("I2", node, f"{signed} persons signed for hold {hold.id[:8]}")
+        if self._world.cast.members[asked.by].seat.kind != "authority":
+            self.accuse("I2", node, f"{asked.by} asked for hold {hold.id[:8]} and is no authority")
+
+    def _request(self, node: str, id: str) -> Any:
+        process = self._world.running(node)
+        assert process is not None
+        with process.store.reading() as connection:
+            case = process.service.folds.of_request(connection, id)
+            return process.service.folds.read(connection, case.id).requests.get(id)
+
+    def _fired(self, node: str, event: Event, hold: Hold, before: Hold) -> None:
+        """I6: never early."""
+        now, due = self._world.time.at, before.deadline
+        if hold.why in TIMED_OUT and before.in_force and due is not None and now < due - SLACK:
+            self.accuse("I6", node, f"{event.kind} of hold {hold.id[:8]} ({hold.why}) at {now}, its deadline is {due}")
+
+    def _return(self, node: str, case: Case, intent: Any) -> None:
+        """I11: only to the account the money was taken from, no more than is held, not while somebody objects."""
+        request = case.requests.get(intent.request)
+        theft = self._movements.theft(request.body.loss) if request else None
+        if request is None or theft is None or request.hold is None:
+            self.accuse("I11", node, f"{intent.amount} goes back for {intent.request[:8]}, of which nobody knows")
+            return
+        if intent.payee != theft.victim:
+            self.accuse("I11", node, f"{intent.amount} goes to {intent.payee}, taken from {theft.victim}")
+        if intent.amount > request.hold.amount.minor:
+            self.accuse("I11", node, f"{intent.amount} goes back, {request.hold.amount} is held")
+        if case.open_objection(request.hold.id) is not None:
+            self.accuse("I11", node, f"{intent.amount} goes back while an objection is open")
+
+    # --- a case as a whole ---------------------------------------------------------------------------------------
+
+    def _case(self, node: str, case: Case) -> None:
+        if case.state == "joined":
+            return
+        loss = total(case)
+        if loss is not None:
+            counted = money(case)
+            if counted is None or not counted.adds_up():
+                self.accuse("I21", node, f"{counted} is not {loss}")
+            sure = sum(r.hold.claim.minor for r in case.wishes if r.hold and r.hold.state in ("confirmed", "secured"))
+            if sure > loss.minor:
+                self.accuse("I1", node, f"{sure} is confirmed of a loss of {loss}")
+        for said in (*_credits(case), *_pins(case)):
+            self.accuse("I1", node, said)
+
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """I1, I6: what should have ended by now has."""
+        now = self._world.time.at
+        for node, holds in self._holds.items():
+            excused = self.troubled.get(node, now) if node in self.troubled else None
+            if self._world.running(node) is None:
+                continue
+            for seen in holds.values():
+                due = seen.hold.deadline
+                if due is None or seen.state == "secured":
+                    continue
+                over = max(due, excused) if excused is not None else due
+                if now > over + LATE + SLACK:
+                    self.accuse("I6", node, f"hold {seen.hold.id[:8]} is {seen.state} at {now}, its deadline was {due}")
+
+
+def _credits(case: Case) -> Iterator[str]:
+    """I1: Σ resting on one credit ≤ that credit."""
+    resting: defaultdict[str, int] = defaultdict(int)
+    size: dict[str, int] = {}
+    for request in case.requests.values():
+        hold = request.hold
+        if hold is None or request.side != "requested" or hold.is_over or hold.state == "ending":
+            continue
+        for on in hold.credits:
+            resting[on.reference] += on.part.minor
+            size[on.reference] = on.amount.minor
+    for reference, minor in resting.items():
+        if minor > size[reference]:
+            yield f"{minor} rest on credit {reference} of {size[reference]}"
+
+
+def _pins(case: Case) -> Iterator[str]:
+    """I1, I17: no coin is held twice, none that is not traced."""
+    pinned = Coins()
+    for book in case.books.values():
+        if book.in_flight:
+            continue
+        if (pinned & book.pins).count:
+            yield f"two holds pin the same coins of case {case.id[:8]}"
+        if (book.pins - book.coins).count:
+            yield f"hold of {book.request[:8]} pins coins that are not traced to it"
+        pinned |= book.pins
