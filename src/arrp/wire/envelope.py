@@ -33,6 +33,7 @@ from arrp.core.messages import Act, Approval, Checkpoint, DocumentAsk, Head, Rec
 from arrp.wire import Problem
 from arrp.wire.approvals import ALGORITHM, act_hash, b64, check_approval, unb64
 from arrp.wire.codec import Bodies, dumps, loads, parse_json, read, read_act
+from arrp.wire.json_text import json_text
 
 T = TypeVar("T", Head, Receipt, Checkpoint, StateExchange, DocumentAsk)
 KeyOf = Callable[[str, str], Ed25519PublicKey | None]  # (sender, key id)
@@ -53,6 +54,7 @@ _TYPES: dict[type, str] = {
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _REGISTRY = jose.JWSRegistry(algorithms=[ALGORITHM])
 _REGISTRY.max_payload_length = 1 << 20  # a state exchange names every open conversation
+_ALGORITHM = _REGISTRY.get_alg(ALGORITHM)
 
 
 # --- what travels ---------------------------------------------------------------------------------
@@ -161,11 +163,15 @@ class Unacceptable(Refused):
 
 
 def sign(value: Head | Receipt | Checkpoint | StateExchange | DocumentAsk, key: Ed25519PrivateKey, kid: str) -> str:
-    """The value as a flattened JWS in JSON."""
-    protected = {"alg": ALGORITHM, "kid": kid, "typ": _TYPES[type(value)]}
-    jwk = _private_jwk(key.private_bytes_raw())
-    signed = jose.serialize_json({"protected": protected}, dumps(value), jwk, registry=_REGISTRY)
-    return dumps(_Jws(signed["payload"], signed["protected"], signed["signature"])).decode()
+    """The value as a flattened JWS in JSON. Nothing here is anybody else's: only what comes in has its form checked."""
+    protected, payload = _protected(_TYPES[type(value)], kid), b64(dumps(value))
+    signature = _ALGORITHM.sign(f"{protected}.{payload}".encode(), _private_jwk(key.private_bytes_raw()))
+    return dumps(_Jws(payload, protected, b64(signature))).decode()
+
+
+@lru_cache(maxsize=64)
+def _protected(typ: str, kid: str) -> str:
+    return b64(json_text({"alg": ALGORITHM, "kid": kid, "typ": typ}))
 
 
 # Keys as joserfc wants them: making one costs more than a signature, and a node sees the same few again.
