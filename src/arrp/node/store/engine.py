@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arrp.core.errors import Conflict, Corrupt, Unreachable
 from arrp.node.store.migrate import migrate
+from arrp.node.store.prepared import say
 
 _READS = "arrp_reads"
 BEGINS = WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
@@ -39,18 +40,13 @@ class Store:
             self._check()
         migrate(self.engine)
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that commits when the block ends, with full fsync, and not otherwise."""
-        begun = self.engine.begin() if self._batch is None else self._batch.part()
-        with begun as connection:
-            yield connection
+        return self.engine.begin() if self._batch is None else self._batch.part()
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state and writes nothing."""
-        with self._readers.connect() as connection:
-            yield connection
+        return self._readers.connect()
 
     def close(self) -> None:
         self._readers.dispose()
@@ -141,7 +137,7 @@ class _Commit:
     def _said(self, statement: str) -> None:
         """Nobody knows where a transaction stands that fails at its own seams: then it is nobody's."""
         try:
-            self.connection.exec_driver_sql(statement)
+            say(self.connection, statement)
         except DBAPIError:
             self.is_broken = True
             raise

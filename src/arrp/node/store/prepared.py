@@ -50,7 +50,7 @@ class Prepared:
         if _is_watched(connection):
             return connection.execute(self._statement, values)
         written = self._for(connection, values)
-        return _said(connection, written, lambda cursor: cursor.execute(written.text, written.of(values)))
+        return _said(connection, written.text, lambda cursor: cursor.execute(written.text, written.of(values)))
 
     def run_all(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Once for each row; there is one at least."""
@@ -60,7 +60,8 @@ class Prepared:
             connection.execute(self._statement, rows)
         else:
             written = self._for(connection, rows[0])
-            _said(connection, written, lambda cursor: cursor.executemany(written.text, list(map(written.of, rows))))
+            values = [written.of(row) for row in rows]
+            _said(connection, written.text, lambda cursor: cursor.executemany(written.text, values))
 
     def _for(self, connection: Connection, values: Values) -> _Written:
         key = connection.dialect.name, frozenset(values)
@@ -78,18 +79,26 @@ class Prepared:
         return _Written(str(compiled), converts, not compiled.positiontup)
 
 
+def say(connection: Connection, statement: str) -> None:
+    """A statement without values, as the driver takes it."""
+    if _is_watched(connection):
+        connection.exec_driver_sql(statement)
+    else:
+        _said(connection, statement, lambda cursor: cursor.execute(statement))
+
+
 def _is_watched(connection: Connection) -> bool:
     """Whether somebody listens to each statement: then SQLAlchemy runs it, who knows how to tell."""
     return bool(connection.engine.dispatch.before_cursor_execute)
 
 
-def _said(connection: Connection, written: _Written, run: Callable[[Any], object]) -> Said:
+def _said(connection: Connection, statement: str, run: Callable[[Any], object]) -> Said:
     assert connection.in_transaction(), "a prepared statement begins no transaction"
     cursor: Any = connection.connection.cursor()
     try:
         run(cursor)
     except _errors(connection) as error:  # a line that is gone is noticed again when the transaction ends
-        raise DBAPIError.instance(written.text, None, error, _errors(connection), hide_parameters=True,
+        raise DBAPIError.instance(statement, None, error, _errors(connection), hide_parameters=True,
                                   dialect=connection.dialect) from error
     return cursor  # type: ignore[no-any-return]
 
