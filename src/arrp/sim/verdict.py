@@ -14,7 +14,6 @@ from arrp.core.events import KINDS, Event
 from arrp.core.request import ANSWER, WISH, Request
 from arrp.node.store import cases
 from arrp.node.verify import verify
-from arrp.sim.adversary import SELF
 from arrp.sim.judge import SLACK, Judge
 from arrp.sim.people import Said
 from arrp.sim.world import World
@@ -27,7 +26,7 @@ _RESTLESS = (
     "SELECT count(*) FROM intents WHERE answered_at IS NULL",
     "SELECT count(*) FROM joins WHERE done_at IS NULL",
     "SELECT count(*) FROM events WHERE position IS NULL",
-    f"SELECT count(*) FROM peers WHERE copies IS NOT NULL AND id != '{SELF}'",
+    "SELECT count(*) FROM peers WHERE copies IS NOT NULL AND id != 'MALLORY'",
 )
 _COMPARED = ("answer", "terms", "hold", "legs", "keep", "withdrawn", "over")
 
