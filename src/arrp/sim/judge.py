@@ -20,6 +20,7 @@ from arrp.core.hold import HOLD, Hold
 from arrp.core.request import Reason
 from arrp.core.sums import money, total
 from arrp.node.store import cases
+from arrp.sim.disk import spared
 from arrp.sim.money import Movements
 from arrp.sim.process import Process
 from arrp.sim.world import World
@@ -96,7 +97,7 @@ class Judge:
         """A node is up again: what it wrote just before it died was told to nobody."""
         process = self._world.running(node)
         if process is not None:
-            with process.store.reading() as connection:
+            with spared(), process.store.reading() as connection:
                 rows = cases.listed(connection)
             for row in rows:
                 if row.version != self._read[node].get(row.id, 0):
@@ -111,7 +112,7 @@ class Judge:
 
     def _read_case(self, process: Process, id: str) -> None:
         node = process.id
-        with process.store.reading() as connection:
+        with spared(), process.store.reading() as connection:
             events = cases.log_of(connection, id, self._read[node].get(id, 0) + 1)
             case = process.service.folds.read(connection, id)
         self._read[node][id] = self._read[node].get(id, 0) + len(events)
@@ -220,7 +221,7 @@ class Judge:
     def _request(self, node: str, id: str) -> Any:
         process = self._world.running(node)
         assert process is not None
-        with process.store.reading() as connection:
+        with spared(), process.store.reading() as connection:
             case = process.service.folds.of_request(connection, id)
             return process.service.folds.read(connection, case.id).requests.get(id)
 

@@ -54,14 +54,15 @@ def judge_the_end(world: World, judge: Judge, said: list[Said]) -> None:
         if id not in judge.liars:
             for told in (*_banks(world, id), *_unintended(world, id)):
                 judge.accuse("I9", id, told)
-        for problem in audited(world, id):
+        for problem in audited(world, id, rewritten=id in judge.forgot):
             judge.accuse("I8", id, problem)
 
 
-def audited(world: World, id: str) -> tuple[str, ...]:
-    """I8: the log as a separate program reads it, beside what its peers kept of it."""
+def audited(world: World, id: str, *, rewritten: bool = False) -> tuple[str, ...]:
+    """I8: the log as a separate program reads it, beside what its peers kept of it. One that was put together again
+    from copies is another log, and its peers can show it."""
     kept = []
-    for other in world.hosts:
+    for other in () if rewritten else world.hosts:
         with world.service(other).node.store.reading() as connection:
             row = connection.execute(text("SELECT checkpoint FROM peers WHERE id = :id"), {"id": id}).first()
         if row is not None and row.checkpoint:
