@@ -40,6 +40,7 @@ LOOK_EVERY = timedelta(minutes=1)
 FETCH_EVERY = timedelta(minutes=5)  # somebody may have a newer directory
 MISSED_EVERY = timedelta(seconds=20)  # the same, where somebody was met whom ours does not know
 PAUSE_SECONDS = 0.5
+GATHER_SECONDS = 0.01  # a look costs about what an act costs: under load one look finds what many commits left
 TICKS, CORE, PEERS, DOCUMENTS = "ticks", "the core", "comparing", "documents"  # lanes beside those of the peers
 DIRECTORY = "the directory"
 SENDS_PER_PEER = 4  # a peer that hangs holds no more threads than this, twice; one that failed holds one (F11)
@@ -94,6 +95,7 @@ class Worker:
             self.awake.clear()
             if not self._guarded(self.once):
                 self.awake.wait(PAUSE_SECONDS)
+            self._stop.wait(GATHER_SECONDS)
 
     def stop(self) -> None:
         self._stop.set()
