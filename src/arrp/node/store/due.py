@@ -8,10 +8,11 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, exists, select
 
 from arrp.node.store import cases, documents, recovering, talk, work
+from arrp.node.store.prepared import Prepared
 from arrp.node.store.tables import Instant
 
 _NOW, _BEFORE = bindparam("now", type_=Instant()), bindparam("before", type_=Instant())
-_LOOK = select(
+_LOOK = Prepared(select(
     exists().where(cases.is_due(_NOW)),
     exists().where(work.is_effect_due(_NOW)),
     exists().where(work.is_join_due(_NOW)),
@@ -19,7 +20,7 @@ _LOOK = select(
     exists().where(work.is_uncompared(_BEFORE)),
     exists().where(recovering.is_due(_NOW)),
     exists().where(documents.is_due(_NOW)),
-)
+))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +41,5 @@ class Waiting:
 
 def waiting(connection: Connection, now: datetime, compared_before: datetime) -> Waiting:
     """What is due now; peers that were last compared before that instant (R-28)."""
-    found = connection.execute(_LOOK, {"now": now, "before": compared_before}).one()
+    found = _LOOK.run(connection, {"now": now, "before": compared_before}).fetchone()
     return Waiting(*map(bool, found))

@@ -47,7 +47,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state and writes nothing."""
-        with self._readers.connect() as connection:
+        with self._readers.begin() as connection:
             yield connection
 
     def close(self) -> None:
