@@ -245,7 +245,7 @@ class Worker:
             return
         self._sequenced = second
         with self.node.store.reading() as connection:
-            if audit.unplaced(connection) == 0:
+            if not audit.is_behind(connection):
                 return
         jws = None
         with self.node.store.writing() as connection:

@@ -12,15 +12,9 @@ from arrp.node.store.prepared import Prepared
 from arrp.node.store.tables import Instant
 
 _NOW, _BEFORE = bindparam("now", type_=Instant()), bindparam("before", type_=Instant())
-_LOOK = Prepared(select(
-    exists().where(cases.is_due(_NOW)),
-    exists().where(work.is_effect_due(_NOW)),
-    exists().where(work.is_join_due(_NOW)),
-    exists().where(talk.is_due(_NOW)),
-    exists().where(work.is_uncompared(_BEFORE)),
-    exists().where(recovering.is_due(_NOW)),
-    exists().where(documents.is_due(_NOW)),
-))
+_LOOK = Prepared(select(*(exists().where(due) for due in (
+    cases.is_due(_NOW), work.is_effect_due(_NOW), work.is_join_due(_NOW), talk.is_due(_NOW),
+    work.is_uncompared(_BEFORE), recovering.is_due(_NOW), documents.is_due(_NOW)))))
 
 
 @dataclass(frozen=True, slots=True)

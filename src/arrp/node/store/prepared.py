@@ -45,7 +45,7 @@ class _Written:
 class Prepared:
     """One statement; the values that it is run with have the same names each time."""
 
-    def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]] | Insert | Update | Delete) -> None:
         self._statement, self._written = statement, dict[tuple[str, frozenset[str]], _Written]()
 
     def run(self, connection: Connection, values: Values) -> Said:

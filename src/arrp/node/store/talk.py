@@ -340,8 +340,9 @@ def claim(connection: Connection, now: datetime, lease: timedelta, most: int, la
 
 
 def _unreceipted(row: Any) -> Unreceipted:
-    *before, attached, tries = row
-    return Unreceipted(*before, loads(_Hashes, attached).hashes, tries)
+    id, peer, request, number, act_hash, kind, urgency, head, attached, tries = row
+    return Unreceipted(id, peer, request, number, act_hash, kind, urgency, head, loads(_Hashes, attached).hashes,
+                       tries)
 
 
 def refused(connection: Connection, id: int, most: int) -> bool:
