@@ -90,11 +90,12 @@ class Worker:
         return self.service.node
 
     def run(self) -> None:
-        """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us."""
+        """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us: a commit that left work,
+        or the end of something that was done, which leaves room for the next."""
         while not self._stop.is_set():
             self.awake.clear()
-            if not self._guarded(self.once):
-                self.awake.wait(PAUSE_SECONDS)
+            self._guarded(self.once)
+            self.awake.wait(PAUSE_SECONDS)
             self._stop.wait(GATHER_SECONDS)
 
     def stop(self) -> None:
