@@ -191,8 +191,9 @@ _SAME_ACT = select(acts.c.act_hash).where(of(acts.c.act_hash) | of(acts.c.by, ac
 _KEEP_ACT = Prepared(insert(acts).from_select(
     list(acts.c), select(*(bindparam(column.name, type_=column.type) for column in acts.c)).where(~_SAME_ACT.exists())
 ).execution_options(preserve_rowcount=True))
-_ACT = select(acts).where(of(acts.c.act_hash))
-_OWN_ACT = select(acts).where(of(acts.c.by, acts.c.act))
+_ACT = Prepared(select(acts).where(of(acts.c.act_hash)))
+_OWN_ACT = Prepared(select(acts).where(of(acts.c.by, acts.c.act)))
+_APPROVED = Prepared(update(acts).where(of(acts.c.act_hash)))
 
 
 def keep_act(connection: Connection, act: KeptAct) -> None:
@@ -212,22 +213,22 @@ def approved(connection: Connection, act_hash: str, approval: Approval) -> None:
     kept = act(connection, act_hash)
     assert kept is not None, "an act that was never kept cannot be approved"
     said = dumps(_Approvals((*kept.approvals, approval)))
-    connection.execute(update(acts).where(acts.c.act_hash == act_hash).values(approvals=said))
+    _APPROVED.run(connection, {"of_act_hash": act_hash, "approvals": said})
 
 
 def act(connection: Connection, act_hash: str) -> KeptAct | None:
-    return _act(connection.execute(_ACT, {"of_act_hash": act_hash}).first())
+    return _act(_ACT.run(connection, {"of_act_hash": act_hash}).fetchone())
 
 
 def own_act(connection: Connection, me: str, act_id: str) -> KeptAct | None:
-    return _act(connection.execute(_OWN_ACT, {"of_by": me, "of_act": act_id}).first())
+    return _act(_OWN_ACT.run(connection, {"of_by": me, "of_act": act_id}).fetchone())
 
 
 def _act(row: Any) -> KeptAct | None:
     if row is None:
         return None
-    said = loads(_Approvals, row.approvals).approvals
-    return KeptAct(row.act_hash, row.act, row.by, row.kind, row.case_id, row.bytes or b"", row.salt or b"", said)
+    act_hash, act, by, kind, case_id, data, salt, said = row[:len(acts.c)]
+    return KeptAct(act_hash, act, by, kind, case_id, data or b"", salt or b"", loads(_Approvals, said).approvals)
 
 
 _COUNTS = ("applied", "superseded")
