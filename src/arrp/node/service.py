@@ -173,7 +173,7 @@ class Service:
     def answer(self, case_id: str, given: CoreAnswer) -> None:
         """What the core said. One that was already written down changes nothing."""
         with self.transaction() as door:
-            if given.ref in self.folds.lock(door.connection, case_id).intents:
+            if given.ref in door.load(case_id).intents:
                 door.commit(case_id, given)
 
     def late(self, case_id: str, ref: str) -> None:

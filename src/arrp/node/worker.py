@@ -40,6 +40,7 @@ LOOK_EVERY = timedelta(minutes=1)
 FETCH_EVERY = timedelta(minutes=5)  # somebody may have a newer directory
 MISSED_EVERY = timedelta(seconds=20)  # the same, where somebody was met whom ours does not know
 PAUSE_SECONDS = 0.5
+GATHER_SECONDS = 0.01  # a look costs about what an act costs: under load one look finds what many commits left
 TICKS, CORE, PEERS, DOCUMENTS = "ticks", "the core", "comparing", "documents"  # lanes beside those of the peers
 DIRECTORY = "the directory"
 SENDS_PER_PEER = 4  # a peer that hangs holds no more threads than this, twice; one that failed holds one (F11)
@@ -98,11 +99,13 @@ class Worker:
         return self.service.node
 
     def run(self) -> None:
-        """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us."""
+        """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us: a commit that left work,
+        or the end of something that was done, which leaves room for the next."""
         while not self._stop.is_set():
             self.awake.clear()
-            if not self.look():
-                self.awake.wait(PAUSE_SECONDS)
+            self.look()
+            self.awake.wait(PAUSE_SECONDS)
+            self._stop.wait(GATHER_SECONDS)
 
     def stop(self) -> None:
         self._stop.set()
@@ -256,7 +259,7 @@ class Worker:
             return
         self._sequenced = second
         with self.node.store.reading() as connection:
-            if audit.unplaced(connection) == 0:
+            if not audit.is_behind(connection):
                 return
         jws = None
         with self.node.store.writing() as connection:

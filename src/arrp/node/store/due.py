@@ -9,18 +9,13 @@ from sqlalchemy import Connection, bindparam, exists, func, select
 
 from arrp.core.deadline import earliest
 from arrp.node.store import cases, documents, recovering, tables, talk, work
+from arrp.node.store.prepared import Prepared
 from arrp.node.store.tables import Instant
 
 _NOW, _BEFORE = bindparam("now", type_=Instant()), bindparam("before", type_=Instant())
-_LOOK = select(
-    exists().where(cases.is_due(_NOW)),
-    exists().where(work.is_effect_due(_NOW)),
-    exists().where(work.is_join_due(_NOW)),
-    exists().where(talk.is_due(_NOW)),
-    exists().where(work.is_uncompared(_BEFORE)),
-    exists().where(recovering.is_due(_NOW)),
-    exists().where(documents.is_due(_NOW)),
-)
+_LOOK = Prepared(select(*(exists().where(due) for due in (
+    cases.is_due(_NOW), work.is_effect_due(_NOW), work.is_join_due(_NOW), talk.is_due(_NOW),
+    work.is_uncompared(_BEFORE), recovering.is_due(_NOW), documents.is_due(_NOW)))))
 _NEXT = select(
     select(func.min(tables.cases.c.due_at)).scalar_subquery(),
     select(func.min(tables.intents.c.due_at)).where(tables.intents.c.answered_at.is_(None)).scalar_subquery(),
@@ -49,7 +44,7 @@ class Waiting:
 
 def waiting(connection: Connection, now: datetime, compared_before: datetime) -> Waiting:
     """What is due now; peers that were last compared before that instant (R-28)."""
-    found = connection.execute(_LOOK, {"now": now, "before": compared_before}).one()
+    found = _LOOK.run(connection, {"now": now, "before": compared_before}).fetchone()
     return Waiting(*map(bool, found))
 
 

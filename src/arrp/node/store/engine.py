@@ -46,7 +46,7 @@ class Store:
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state and writes nothing."""
-        return self._readers.connect()
+        return self._readers.begin()
 
     def close(self) -> None:
         self._readers.dispose()

@@ -22,18 +22,21 @@ class Said(Protocol):
     @property
     def rowcount(self) -> int: ...
     def fetchone(self) -> Any: ...
+    def fetchall(self) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
     """A statement as one kind of store takes it: its text, and how each value is converted, in the order in which it
-    takes them; `named` if it takes them by their names."""
+    takes them; `named` if it takes them by their names; `own` are the values that stand in the statement itself."""
 
     text: str
     values: tuple[tuple[str, Callable[[Any], Any] | None], ...]
     named: bool
+    own: Values
 
     def of(self, values: Values) -> Any:
+        values = {**self.own, **values} if self.own else values
         if self.named:
             return {name: convert(values[name]) if convert else values[name] for name, convert in self.values}
         return [convert(values[name]) if convert else values[name] for name, convert in self.values]
@@ -42,7 +45,7 @@ class _Written:
 class Prepared:
     """One statement; the values that it is run with have the same names each time."""
 
-    def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]] | Insert | Update | Delete) -> None:
         self._statement, self._written = statement, dict[tuple[str, frozenset[str]], _Written]()
 
     def run(self, connection: Connection, values: Values) -> Said:
@@ -73,10 +76,11 @@ class Prepared:
         dialect = connection.dialect
         compiled: Any = self._statement.compile(dialect=dialect, column_keys=list(values))
         names = compiled.positiontup or list(compiled.binds)
-        assert set(names) <= set(values), f"{set(names) - set(values)} have no value"
+        own = {name: compiled.binds[name].value for name in names if name not in values}
+        assert None not in own.values(), f"{own} have no value"
         kinds = {name: compiled.binds[name].type.dialect_impl(dialect) for name in names}
         converts = tuple((name, kinds[name].bind_processor(dialect)) for name in names)
-        return _Written(str(compiled), converts, not compiled.positiontup)
+        return _Written(str(compiled), converts, not compiled.positiontup, own)
 
 
 def say(connection: Connection, statement: str) -> None:
