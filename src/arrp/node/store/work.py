@@ -219,8 +219,11 @@ def know_peer(connection: Connection, id: str) -> None:
         connection.execute(insert(peers).values(id=id, checkpoint_size=0))
 
 
+_COMPARED = Prepared(update(peers).where(of(peers.c.id)))
+
+
 def compared(connection: Connection, peer: str, now: datetime) -> None:
-    connection.execute(update(peers).where(peers.c.id == peer).values(compared_at=now))
+    _COMPARED.run(connection, {"of_id": peer, "compared_at": now})
 
 
 def compare_again(connection: Connection, peer: str) -> None:
