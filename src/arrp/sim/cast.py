@@ -6,7 +6,7 @@ Keys follow from names, so that the same seed has the same bytes; nobody may use
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -22,10 +22,12 @@ from arrp.core.period import Period
 from arrp.core.policy import Officer, Participant, Policy, Rules
 from arrp.node.directory import Directory, directory_of
 from arrp.node.keys import NodeKeys, OfficerKey, fresh_keys, key_id, person_key
+from arrp.node.home import Found, fitted
+from arrp.node.service import Node
 from arrp.node.standing import Standing, draft_standing
-from arrp.sim.keepers import first_edition
+from arrp.sim.keepers import changed, entry_of, first_edition, following
 from arrp.wire.approvals import approve
-from arrp.wire.directory import Opened
+from arrp.wire.directory import Opened, Wanted
 
 ROLES = ("duty officer", "redress officer", "data-protection officer")
 BIG = 10**12
@@ -57,6 +59,7 @@ class Customs:
     chain: Period = _CHAIN
     policy: Policy = OPEN
     look_every: timedelta = timedelta(minutes=10)
+    request_hours: int = 72  # a wish may be applied this long after it was made
     standing: bool = True  # whether bureaus have a standing mandate
 
     def law(self, country: str) -> Power:
@@ -100,7 +103,27 @@ class Cast:
         law = self.customs.law(self.members[id].seat.country)
         return Rules(self.members[id].participant, self.directory.participants, {law.id: law}, self.customs.policy,
                      tuple((one.act_hash, one.mandate) for one in standing), look_every=self.customs.look_every,
-                     digest="rules")
+                     request_hours_max=self.customs.request_hours, digest="rules")
+
+    def suspend(self, id: str, at: datetime) -> None:
+        """The keepers' word; every node takes it up within a minute of its next look (R-34)."""
+        self._follow(changed(self.edition, Wanted(suspended=(id,)), at))
+
+    def revoke(self, id: str, officer: str, at: datetime) -> None:
+        """The key of that officer is lost: what is signed with it counts no more (R-37)."""
+        who = self.directory.participant(id)
+        lost = tuple(replace(one, keys=tuple(replace(key, revoked_at=at, compromised_from=at) for key in one.keys))
+                     if one.id == officer else one for one in who.officers)
+        entry = entry_of(replace(who, officers=lost), self.members[id].keys, at)
+        self._follow(following(self.edition, entry, at))
+
+    def _follow(self, edition: Opened) -> None:
+        self.edition, self.directory = edition, directory_of(edition)
+
+    def renewed(self, node: Node, at: datetime) -> Node | None:
+        """What the home of a real node does when somebody has put a newer directory in force there."""
+        found = Found(self.directory, self.members[node.me].keys, self.customs.policy, self.mandates(node.me))
+        return fitted(node, found, at)
 
     def mandates(self, id: str) -> tuple[Standing, ...]:
         return (self.standing[id],) if id in self.standing else ()

@@ -26,7 +26,8 @@ NETWORK = {
     "slow": Weather(unanswered=0.3),
 }
 OTHERS = ("partitions", "one_way", "crashes", "disk_full", "io_errors", "clock_skew", "clock_steps", "old_backups",
-          "two_workers", "core_down", "core_refuses", "core_lies", "careless", "adversary")
+          "two_workers", "core_down", "core_refuses", "core_lies", "newer_directory",
+          "careless", "adversary")
 NAMES = (*NETWORK, *OTHERS)
 _DOWN = (Fault.DOWN, Fault.REQUEST_LOST, Fault.ANSWER_LOST, Fault.SLOW, Fault.LEDGER_UNREADABLE)
 _POINTS = 80  # a process is struck within so many of its statements
@@ -161,6 +162,19 @@ class Faults:
     def _set_right(self, id: str) -> None:
         self._world.hosts[id].watch.wrong_by = timedelta(0)
 
+    # --- the directory -----------------------------------------------------------------------------------------
+
+    def _newer_directory(self, id: str) -> None:
+        """Once in a history the keepers suspend a participant, and once an officer of another loses a key."""
+        now, known = self._world.time.at, self._judge
+        if not known.suspended:
+            self._world.cast.suspend(id, now)
+            known.suspended[id] = now
+        elif not known.revoked and id not in known.suspended:
+            officer = self._world.cast.members[id].seat.people[-1]
+            self._world.cast.revoke(id, officer, now)
+            known.revoked[id, officer] = now
+
     # --- banks ---------------------------------------------------------------------------------------------------
 
     def _plant(self, id: str, among: Collection[Fault]) -> None:
@@ -186,6 +200,7 @@ class Faults:
         "partitions": _partition, "one_way": _one_way, "crashes": _crash, "disk_full": _full, "io_errors": _io_error,
         "clock_steps": _step, "old_backups": _old_backup, "two_workers": _second, "core_down": _core_down,
         "core_refuses": _core_refuses, "core_lies": _core_lies,
+        "newer_directory": _newer_directory,
     }  # fmt: skip
 
 

@@ -15,8 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from arrp.core.errors import ArrpError
+from arrp.core.period import Period
 from arrp.sim.adversary import Adversary
-from arrp.sim.cast import Seat
+from arrp.sim.cast import Customs, Seat
 from arrp.sim.faults import Faults
 from arrp.sim.judge import Judge, Violation
 from arrp.sim.money import Movements
@@ -42,6 +43,10 @@ _SEATS = (
     Seat("BANK-NL", "institution", "NL", ("Bas", "Els", "Tim"), ("NLABNA",)),
 )
 LEAST, MOST = 4, len(_SEATS)
+# What takes days elsewhere takes hours: to see soon what happens when time is over.
+BRISK = Customs(power=Period(5, "hours"), provisional=Period(2, "hours"), chain=Period(9, "hours"),
+                look_every=timedelta(minutes=5), request_hours=2)
+_PACE = {"_people": 6, "_money": 6, "_strike": 2, "_attack": 2}  # and so much more often
 MALLORY = Seat("MALLORY", "institution", "XX", ("Mal", "Lory"), hostile=True)
 
 
@@ -62,6 +67,7 @@ class Plan:
     faults: tuple[str, ...] = ()
     deliveries: int = 5000  # no new trouble after so many
     thefts: int = 4
+    brisk: bool = False  # hours instead of days, and everybody in haste
 
 
 @dataclass(slots=True)
@@ -86,7 +92,8 @@ class History:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.world = World(plan.seed, seats(plan.nodes, hostile="adversary" in plan.faults), START)
+        self.world = World(plan.seed, seats(plan.nodes, hostile="adversary" in plan.faults), START,
+                           BRISK if plan.brisk else None)
         world, self._dice = self.world, self.world.dice("history")
         bureaus = [id for id, host in world.hosts.items() if host.member.seat.kind == "authority"]
         self.movements = Movements(world, world.dice("money"), bureaus)
@@ -131,13 +138,13 @@ class History:
         self.movements.steal()
         self._left -= 1
         for act, seconds in every.items():
-            self._again(act, seconds)
+            self._again(act, seconds / (_PACE.get(act.__name__, 1) if self.plan.brisk else 1))
 
     def _again(self, act: Callable[[], None], seconds: float) -> None:
         def now() -> None:
             if self._left >= 0:
+                self._again(act, seconds)  # whoever dies in it: it happens again
                 act()
-                self._again(act, seconds)
 
         self.world.time.then(timedelta(seconds=self._dice.expovariate(1 / seconds)), now)
 

@@ -20,6 +20,7 @@ from arrp.core.hold import HOLD, Hold
 from arrp.core.request import Reason
 from arrp.core.sums import money, total
 from arrp.node.store import cases
+from arrp.sim.beside import TAKEN_UP, Beside, Told
 from arrp.sim.disk import spared
 from arrp.sim.money import Movements
 from arrp.sim.process import Process
@@ -63,6 +64,8 @@ class Judge:
         self.liars: set[str] = set()  # nodes whose bank lied: what it holds is not what it said
         self.forgot: dict[str, datetime] = {}  # nodes that lost what they knew, and when
         self.suspended: dict[str, datetime] = {}
+        self.revoked: dict[tuple[str, str], datetime] = {}  # keys of officers, by participant and officer
+        self._beside = Beside(world)
         self.troubled: dict[str, datetime] = {}  # nodes that could not work, until when
         self._changed: dict[tuple[str, str], None] = {}
         self._cases: defaultdict[str, dict[str, Case]] = defaultdict(dict)  # node -> what its log says, folded here
@@ -74,13 +77,29 @@ class Judge:
         for standing in world.cast.standing.values():
             self._signed[standing.act_hash] = len({one.officer for one in standing.attached.approvals})
         world.wrote = self._wrote
-        world.restarted = self.look_again
+        world.restarted = self._started
+        world.asked = self._asked_core
 
     def _wrote(self, node: str, changed: list[str]) -> None:
         self._changed.update(dict.fromkeys((node, case) for case in changed))
 
     def accuse(self, invariant: str, node: str, said: str) -> None:
         self.violations.append(Violation(invariant, node, self._world.time.at, said))
+
+    def _all(self, node: str, told: Told) -> None:
+        for invariant, said in told:
+            self.accuse(invariant, node, said)
+
+    def _started(self, node: str) -> None:
+        self._beside.look_back()
+        self.look_again(node)
+
+    def _asked_core(self, node: str, verb: str, words: tuple[Any, ...]) -> None:
+        """I14: in the moment in which a bank is asked."""
+        self.look()
+        if any(self._beside.unasked(node, verb, words)):
+            self.look_again(node)  # who died in its commit told nobody
+            self._all(node, self._beside.unasked(node, verb, words))
 
     # --- what a commit wrote ---------------------------------------------------------------------------
 
@@ -108,6 +127,7 @@ class Judge:
         for memory in (self._cases, self._holds, self._placed):
             memory[node].clear()
         self._intended[node].clear()
+        self._beside.forget(node)
 
     def _read_case(self, process: Process, id: str) -> None:
         node = process.id
@@ -127,24 +147,35 @@ class Judge:
         hold = getattr(event.body, "hold", None)
         if isinstance(hold, Hold) and hold.holder == node == event.by:
             self._stated(node, case, event, hold)
+            if hold.state in ("released", "lapsed") and node not in self.liars:
+                self._all(node, self._beside.still_blocked(node, case, hold))
         if event.kind == "Request" and event.by == node:
             self._asked[event.act_hash] = event
         elif event.kind == "MandateSigned":
             self._signed[event.body.act_hash] = len({one.officer for one in event.body.approvals})
         elif event.kind == "Intended":
             self._intended[node].add(event.body.ref)
-            if event.body.verb is Verb.GIVE_BACK:
+            self._beside.intended(node, event)
+            if event.body.verb is Verb.GIVE_BACK and not self._is_taken_back(node, event):
                 self._return(node, case, event.body)
         elif event.kind == "CoreAnswered" and event.body.ref not in self._intended[node]:
             self.accuse("I14", node, f"the core answered {event.body.ref}, which nobody intended")
         self._persons(node, case, event)
         self._words(node, event)
+        if not self._is_taken_back(node, event):
+            self._all(node, self._beside.moved(node, case, event, is_whole=node not in self.forgot))
+        if event.by not in self.forgot:
+            self._all(node, self._beside.unsaid(node, event))
+        self._all(node, self._beside.unsigned(node, event, self.revoked))
+
+    def _is_taken_back(self, node: str, event: Event) -> bool:
+        """Whether it was written before the node lost its memory, and put together again from copies."""
+        return node in self.forgot and event.at <= self.forgot[node]
 
     def _persons(self, node: str, case: Case, event: Event) -> None:
         """I12: as many persons signed as the table asks, and who decides an objection did not ask, confirm or hold."""
         row = KINDS[event.kind]
-        is_taken_back = node in self.forgot and event.at <= self.forgot[node]  # who signed is in the act
-        if event.by != node or not row.command or is_taken_back:
+        if event.by != node or not row.command or self._is_taken_back(node, event):  # who signed is in the act
             return
         request = case.requests.get(event.request or "")
         passed_on = request is not None and request.relation == "instructs"  # signed where it comes from
@@ -167,7 +198,7 @@ class Judge:
         if KINDS[event.kind].command and is_new and is_over:
             self.accuse("I13", node, f"{event.kind} of {event.by} was applied after {event.not_after}")
         since = self.suspended.get(event.by)
-        if since is not None and event.at > since:
+        if since is not None and event.at > since + TAKEN_UP:
             self.accuse("I18", node, f"{event.kind} of {event.by}, which is suspended since {since}")
 
     # --- holds -----------------------------------------------------------------------------------------------
@@ -260,6 +291,9 @@ class Judge:
     def sweep(self) -> None:
         """I1, I6: what should have ended by now has."""
         now = self._world.time.at
+        for node in self._world.hosts:
+            if self._world.running(node) is not None:
+                self._all(node, self._beside.unkept(node, set(self.forgot)))
         for node, holds in self._holds.items():
             excused = self.troubled.get(node, now) if node in self.troubled else None
             if self._world.running(node) is None:
@@ -270,7 +304,8 @@ class Judge:
                     continue
                 over = max(due, excused) if excused is not None else due
                 if now > over + LATE + SLACK:
-                    self.accuse("I6", node, f"hold {seen.hold.id[:8]} is {seen.state} at {now}, its deadline was {due}")
+                    invariant = "I1" if due == seen.hold.keep_by else "I6"  # unkept surplus ends; a deadline fires
+                    self.accuse(invariant, node, f"hold {seen.hold.id[:8]} is {seen.state} at {now}, its deadline was {due}")
 
 
 def _credits(case: Case) -> Iterator[str]:
@@ -295,6 +330,8 @@ def _pins(case: Case) -> Iterator[str]:
     for book in case.books.values():
         if book.in_flight:
             continue
+        if book.is_read and book.blocked != book.pins.count:
+            yield f"hold of {book.request[:8]} blocks {book.blocked}, of which {book.pins.count} are traced to it"
         if (pinned & book.pins).count:
             yield f"two holds pin the same coins of case {case.id[:8]}"
         if (book.pins - book.coins).count:

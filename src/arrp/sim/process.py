@@ -38,6 +38,7 @@ class Machine:
     line: Callable[[Process], Transport]
     wrote: Callable[[str, list[str]], None]  # the node, and the cases of one commit
     struck: Callable[[str, Strike, str], None]  # the node, by what, and where it was
+    asked: Callable[[str, str, tuple[Any, ...]], None]  # the node, what it asks its bank, and in which words
     idle: timedelta  # a node at rest looks this often
     pace: Pace
 
@@ -54,10 +55,10 @@ class Process:
         self.store = Store(machine.url, driver(self.fuse))
         member = cast.members[id]
         node = Node(self.store, cast.rules(id), cast.directory, member.keys, machine.watch, cast.mandates(id),
-                    wake=self.wake)
+                    wake=self.wake, renew=lambda node: cast.renewed(node, machine.watch.now()))
         self.service = _Told(node, lambda cases: machine.wrote(id, cases))
         self.hearing = Hearing(self.service)
-        core: Any = machine.core and Watched(machine.core, _ASKED, self.fuse)
+        core: Any = machine.core and Watched(machine.core, _ASKED, self.fuse, self._asks)
         delivery = Delivery(self.service, self.hearing, machine.line(self), core)
         self.worker = Worker(self.service, delivery, pace=machine.pace)
         self.wake()
@@ -95,6 +96,9 @@ class Process:
         self.dying = strike is Strike.KILL
         self._machine.struck(self.id, strike, where)
 
+    def _asks(self, verb: str, words: tuple[Any, ...]) -> None:
+        self._machine.asked(self.id, verb, words)
+
     def die(self) -> None:
         """Nothing of it is left but what was committed."""
         self.alive = False
@@ -118,8 +122,9 @@ class _Told(Service):
 class Watched:
     """Something outside that is asked: a point before, and one after, its answer unread."""
 
-    def __init__(self, asked: Any, verbs: tuple[str, ...], fuse: Fuse) -> None:
-        self._asked, self._verbs, self._fuse = asked, verbs, fuse
+    def __init__(self, asked: Any, verbs: tuple[str, ...], fuse: Fuse,
+                 told: Callable[[str, tuple[Any, ...]], None]) -> None:
+        self._asked, self._verbs, self._fuse, self._told = asked, verbs, fuse, told
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._asked, name)
@@ -128,6 +133,7 @@ class Watched:
 
         def ask(*words: Any) -> Any:
             self._fuse.point(f"before {name}")
+            self._told(name, words)
             answer = found(*words)
             self._fuse.point(f"after {name}")
             return answer

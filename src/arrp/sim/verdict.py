@@ -47,13 +47,15 @@ def judge_the_end(world: World, judge: Judge, said: list[Said]) -> None:
     for waits in restless(world):
         judge.accuse("I20" if "outbox" in waits else "I5", waits.partition(":")[0], f"never comes to rest: {waits}")
     logs = {id: _log(world, id) for id in world.hosts}
-    for invariant, node, told in (*_views(world), *_numbers(world), *_written(world, logs), *_kept(world, said, judge),
-                                  *_people(world)):
+    for invariant, node, told in (*_views(world, set(judge.suspended)), *_numbers(world), *_written(world, logs), *_kept(world, said, judge),
+                                  *_people(world), *_withdrawn(world)):
         judge.accuse(invariant, node, told)
     for id in world.hosts:
         if id not in judge.liars:
-            for told in (*_banks(world, id), *_unintended(world, id)):
+            for told in _banks(world, id):
                 judge.accuse("I9", id, told)
+            for told in _unintended(world, id):
+                judge.accuse("I14", id, told)
         for problem in audited(world, id, rewritten=id in judge.forgot):
             judge.accuse("I8", id, problem)
 
@@ -78,12 +80,12 @@ def _log(world: World, id: str) -> list[Event]:
 Told = Iterator[tuple[str, str, str]]
 
 
-def _views(world: World) -> Told:
-    """I7: what the owner of an answer says of it is what the other side shows."""
+def _views(world: World, unheard: set[str]) -> Told:
+    """I7: what the owner of an answer says of it is what the other side shows; who is suspended is not heard."""
     known = [(id, r) for id in world.hosts for case in world.cases(id) for r in case.requests.values()]
     owners = {request.id: (id, request) for id, request in known if request.side == "requested"}
     for id, mirror in known:
-        if mirror.side != "requesting" or mirror.peer not in world.hosts:
+        if mirror.side != "requesting" or mirror.peer not in world.hosts or {id, mirror.peer} & unheard:
             continue
         if mirror.id not in owners:
             if not _was_refused(world, id, mirror):
@@ -166,6 +168,16 @@ def _people(world: World) -> Told:
             waits = any(r.terms.pending or (r.hold and r.hold.in_force) for r in asked)
             if waits and due[case.id] is None and not case.escalated:
                 yield "I5", id, f"money of case {case.id[:8]} waits, no timer runs, and nobody was called"
+
+
+def _withdrawn(world: World) -> Told:
+    """I5: what nobody wishes any more is not held, but for an order of the country where it is."""
+    for id in world.hosts:
+        for case in world.cases(id):
+            for request in case.requests.values():
+                hold = request.hold
+                if request.wish == "withdrawn" and hold and hold.in_force and hold.state != "secured":
+                    yield "I5", id, f"{request.id[:8]} is withdrawn, and hold {hold.id[:8]} is {hold.state}"
 
 
 def _banks(world: World, id: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from tempfile import gettempdir, mkdtemp
+from typing import Any
 
 from arrp.connectors.simulated import SimulatedCore
 from arrp.core.case import Case
@@ -58,6 +59,7 @@ class World:
         self.wrote: Callable[[str, list[str]], None] = lambda id, changed: None
         self.struck: Callable[[str, Strike, str], None] = lambda id, strike, where: None
         self.restarted: Callable[[str], None] = lambda id: None
+        self.asked: Callable[[str, str, tuple[Any, ...]], None] = lambda id, verb, words: None
         self.crashes = 0
         self._depth = 0
         self._rebooting = self.dice("reboots")
@@ -83,7 +85,8 @@ class World:
         host = self.hosts[id]
         machine = Machine(f"sqlite:///{self.file(id)}", host.watch, host.core, self.network.line,
                           lambda node, changed: self.wrote(node, changed),
-                          lambda node, strike, where: self.struck(node, strike, where), self.idle, self.pace)
+                          lambda node, strike, where: self.struck(node, strike, where),
+                          lambda node, verb, words: self.asked(node, verb, words), self.idle, self.pace)
         process = Process(id, self.cast, self.time, machine)
         host.processes.append(process)
         return process
