@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -46,6 +46,7 @@ class Faults:
         self._world, self._judge, self._dice, self.names = world, judge, dice, tuple(names)
         self.counts: dict[str, int] = dict.fromkeys(names, 0)
         self.strikes: dict[str, int] = {}
+        self.told: list[tuple[datetime, str]] = []  # what struck whom, for the story
         self._backups: dict[str, Path] = {}
         self._unlucky = dice.choice(list(world.hosts))
         self._kinds = [name for name in self.names if name in self._TABLE]
@@ -67,7 +68,9 @@ class Faults:
         if self._kinds:
             name = self._dice.choice(self._kinds)
             self.counts[name] += 1
-            self._TABLE[name](self, self._dice.choice(list(self._world.hosts)))
+            id = self._dice.choice(list(self._world.hosts))
+            self.told.append((self._world.time.at, f"* {name.replace('_', ' ')}: {id}"))
+            self._TABLE[name](self, id)
 
     def heal(self) -> None:
         """No more faults; what was broken is mended, who is down is started."""
@@ -88,6 +91,7 @@ class Faults:
     # --- processes and disks ---------------------------------------------------------------------------------
 
     def _struck(self, id: str, strike: Strike, where: str) -> None:
+        self.told.append((self._world.time.at, f"* {id} is struck: {strike} at {where}"))
         self.strikes[f"{strike} {where.split()[0]}"] = self.strikes.get(f"{strike} {where.split()[0]}", 0) + 1
         self._trouble(id)
 

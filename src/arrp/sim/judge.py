@@ -305,7 +305,8 @@ class Judge:
                 over = max(due, excused) if excused is not None else due
                 if now > over + LATE + SLACK:
                     invariant = "I1" if due == seen.hold.keep_by else "I6"  # unkept surplus ends; a deadline fires
-                    self.accuse(invariant, node, f"hold {seen.hold.id[:8]} is {seen.state} at {now}, its deadline was {due}")
+                    self.accuse(invariant, node,
+                                f"hold {seen.hold.id[:8]} is {seen.state} at {now}, its deadline was {due}")
 
 
 def _credits(case: Case) -> Iterator[str]:
