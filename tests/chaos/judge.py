@@ -2,7 +2,7 @@
 
 Nobody's word is taken: cases are folded anew from the logs, holds counted in the books, the tree hashed again. A row
 that says `lost`: something was said, told to an officer or held, and is not there; `doubled`: it is there twice;
-`wrong`: two that must agree do not.
+`disagreement`: two that must agree do not.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from arrp.wire.codec import dumps
 from tests.chaos.people import Told
 from tests.node import fates
 
-LOST, DOUBLED, WRONG = "lost", "doubled", "wrong"
+LOST, DOUBLED, DISAGREE = "lost", "doubled", "disagreement"
 # What a node states of one request at most once, however often it is asked, killed or told; and what in the same words
 # at most once. An officer may well order a return again that the bank has refused.
 OF_A_REQUEST = ("Request", "HoldPlaced", "HoldReleased", "HoldLapsed", "HoldReturned", "RequestEnded", "Withdraw")
@@ -116,14 +116,14 @@ def judge(left: Mapping[str, Left], directories: Mapping[str, Directory], told: 
             found += _audited(world, directories)  # first: it reads whatever there is
             found += [*agreed(world), *_sent(world), *_acknowledged(world, told), *_stated(world), *_books(world)]
     except (ArrpError, DBAPIError) as error:
-        found.append(Found(WRONG, f"what is left cannot be read: {error}"))
+        found.append(Found(DISAGREE, f"what is left cannot be read: {error}"))
     return found
 
 
 def agreed(world: Remains) -> list[Found]:
     """Whether both sides of everything say the same, every sum adds up, and banks hold what their nodes say."""
     checks = (fates.views, fates.numbers, fates.sums, fates.cores, fates.late)
-    return [Found(WRONG, said) for check in checks for said in check(world)]
+    return [Found(DISAGREE, said) for check in checks for said in check(world)]
 
 
 def _sent(world: Remains) -> Iterator[Found]:
@@ -189,7 +189,7 @@ def _books(world: Remains) -> Iterator[Found]:
         yield from (Found(DOUBLED, f"{id}: its bank placed hold {ref} {times} times")
                     for ref, times in Counter(row["hold"] for row in changes if row["change"] > 0).items() if times > 1)
         yield from _returned(world, id, changes)
-        yield from (Found(WRONG, f"{id}: account {ref} has {booked}, {kept} held; its entries say {told}")
+        yield from (Found(DISAGREE, f"{id}: account {ref} has {booked}, {kept} held; its entries say {told}")
                     for ref, (booked, kept, told) in drawn.items() if (told.booked, told.held) != (booked, kept))
 
 
@@ -213,8 +213,8 @@ def _audited(world: Remains, directories: Mapping[str, Directory]) -> Iterator[F
             for peer, jws, contradiction in work.kept_checkpoints(connection):
                 kept.append((id, peer, jws))
                 if contradiction:
-                    yield Found(WRONG, f"{id} was shown two histories by {peer}")
+                    yield Found(DISAGREE, f"{id} was shown two histories by {peer}")
     for id, one in world.left.items():
         witnesses = [jws for _, peer, jws in kept if peer == id]
         report = verify(one.store, directories[id], id, witnesses)
-        yield from (Found(WRONG, f"{id}: audit: {problem}") for problem in report.problems)
+        yield from (Found(DISAGREE, f"{id}: audit: {problem}") for problem in report.problems)

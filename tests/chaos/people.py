@@ -94,7 +94,6 @@ class Officers:
         return self._until_answered(node, lambda: self.nodes.desks[node].upload("/documents", data, request=request))
 
     def _say(self, node: str, path: str, tree: dict[str, Any]) -> Any:
-        self._add("wishes")
         done = self._until_answered(node, lambda: self.nodes.desks[node].post(path, tree))
         with self._lock:
             self.told.append(Told(node, tree["id"], done["case"], tuple(done["said"])))

@@ -24,6 +24,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine, text
 
@@ -32,7 +33,7 @@ from arrp.node.config import load_config
 from arrp.node.directory import Directory, trusted_directory
 from arrp.node.keys import load_node_keys
 from tests.chaos.faults import Faults
-from tests.chaos.judge import DOUBLED, LOST, WRONG, Found, Left, agreed, judge, remains
+from tests.chaos.judge import DISAGREE, DOUBLED, LOST, Found, Left, agreed, judge, remains
 from tests.chaos.losses import Losses
 from tests.chaos.people import Officers, Peace, settled
 from tests.chaos.place import ON_POSTGRESQL, Place, place
@@ -41,8 +42,11 @@ from tests.chaos.proxy import MISHAPS
 TEAMS = 8
 HEALED_WITHIN = 900.0  # seconds from the last failure until both sides agree (I7)
 GRACE = timedelta(seconds=10)  # a hold ends within a minute of its date, here within seconds
-QUESTIONS = {"messages": "SELECT count(*) FROM outbox", "events": "SELECT count(*) FROM events",
-             "checkpoints kept of others": "SELECT count(*) FROM peers WHERE checkpoint IS NOT NULL"}
+QUESTIONS = {
+    "cases": "SELECT count(*) FROM cases", "messages": "SELECT count(*) FROM outbox",
+    "events": "SELECT count(*) FROM events",
+    "checkpoints kept of others": "SELECT count(*) FROM peers WHERE checkpoint IS NOT NULL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,10 @@ class Verdict:
     def times(self, what: str) -> int:
         return sum(one.what == what for one in self.found)
 
+    def tree(self) -> dict[str, Any]:
+        """For a machine."""
+        return {**asdict(self), **{what: self.times(what) for what in (LOST, DOUBLED, DISAGREE)}}
+
     def lines(self) -> list[str]:
         """For people."""
         told = [("survived", self.failures), ("exchanges", self.exchanges), ("losses", self.losses),
@@ -79,7 +87,7 @@ class Verdict:
               for what, counts in told),
             *(f"not done: {why}" for why in self.not_done),
             f"both sides agree: {agreed}",
-            f"{self.times(LOST)} lost, {self.times(DOUBLED)} doubled, {self.times(WRONG)} wrong",
+            f"{self.times(LOST)} lost, {self.times(DOUBLED)} doubled, {self.times(DISAGREE)} disagreements",
             *(f"{one.what.upper()} {one.said}" for one in self.found),
         ]
 
@@ -100,7 +108,7 @@ def run(seconds: float, seed: int, on_postgresql: Collection[str] = ON_POSTGRESQ
         at = Clock().now() - GRACE
         codes = where.processes.stop()
         found = [Found(LOST, said) for said in losses.stuck] + _ends(codes) + _out_of_order(officers)
-        found += [] if took is not None else [Found(WRONG, f"no rest within {HEALED_WITHIN:.0f} s")]
+        found += [] if took is not None else [Found(DISAGREE, f"no rest within {HEALED_WITHIN:.0f} s")]
         directories = {id: _directory(where.root / id) for id in where.nodes.desks}
         found += judge(_left(where), directories, officers.told, at)
         if found and keep is not None:
@@ -135,11 +143,11 @@ def _directory(home: Path) -> Directory:
 
 
 def _ends(codes: dict[str, int]) -> list[Found]:
-    return [Found(WRONG, f"{id} ended with {code} when it was told to") for id, code in codes.items() if code]
+    return [Found(DISAGREE, f"{id} ended with {code} when it was told to") for id, code in codes.items() if code]
 
 
 def _out_of_order(officers: Officers) -> list[Found]:
-    return [Found(WRONG, f"an officer was told of a fault inside: {said}") for said in officers.out_of_order]
+    return [Found(DISAGREE, f"an officer was told of a fault inside: {said}") for said in officers.out_of_order]
 
 
 def _verdict(where: Place, asked: tuple[int, float], who: tuple[Officers, Losses, Faults], took: float | None,
@@ -149,7 +157,7 @@ def _verdict(where: Place, asked: tuple[int, float], who: tuple[Officers, Losses
     why = where.disk.why_not
     return Verdict(
         *asked, dict(faults.count), {name: met[name] for name in ("exchanges", "cut off", *MISHAPS)},
-        {**officers.count, "answers": len(officers.told)}, dict(losses.ends), _wrote(where),
+        {"commands": len(officers.told), **officers.count}, dict(losses.ends), _wrote(where),
         dict(where.processes.ended), (f"disk full: no small disk can be had here ({why})",) if why else (), took,
         tuple(found),
     )
@@ -184,7 +192,7 @@ def main() -> None:
     logging.disable(logging.ERROR)
     warnings.simplefilter("ignore", ResourceWarning)
     verdict = run(asked.seconds, asked.seed, keep=asked.keep)
-    print(json.dumps(asdict(verdict), indent=2) if asked.json else "\n".join(verdict.lines()), flush=True)
+    print(json.dumps(verdict.tree(), indent=2) if asked.json else "\n".join(verdict.lines()), flush=True)
     sys.exit(0 if verdict.is_right else 1)
 
 

@@ -14,7 +14,7 @@ import pytest
 from arrp.core.sentences import sentence
 from arrp.node.directory import Directory, directory_of
 from arrp.node.store import cases
-from tests.chaos.judge import DOUBLED, LOST, WRONG, Found, Left, judge
+from tests.chaos.judge import DISAGREE, DOUBLED, LOST, Found, Left, judge
 from tests.chaos.people import Told
 from tests.node.life import LIFE, NODES, live
 from tests.node.world import START, World
@@ -44,24 +44,33 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """Up to the decisions: two holds in force, confirmed; and to the end: two returns."""
-    return _lived(tmp_path_factory.mktemp("lived"), HELD)
-
-
-@pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return _lived(tmp_path_factory.mktemp("ended"), len(LIFE))
-
-
-def _lived(folder: Path, steps: int) -> Scene:
-    numbers = count()
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, Scene]:
+    """One life: up to the decisions, with two holds in force; and to the end, with two returns."""
+    folder, numbers = tmp_path_factory.mktemp("lived"), count()
     world = World(folder, lambda: f"sqlite:///{folder / f'store{next(numbers)}.db'}")
-    live(world, LIFE[:steps])
-    told = tuple(one for id in NODES for one in _told(world, id))
+    live(world, LIFE[:HELD])
+    held = _scene(world, tmp_path_factory.mktemp("held"))
+    live(world, LIFE[HELD:])
+    ended = _scene(world, tmp_path_factory.mktemp("ended"))
     world.close()
-    left = {id: Left(world.stores[id], folder / f"{id}.core" if id in BANKS else None) for id in NODES}
-    return Scene(folder, left, dict.fromkeys(NODES, directory_of(world.edition)), told)
+    return held, ended
+
+
+def _scene(world: World, folder: Path) -> Scene:
+    """What the world would leave behind now."""
+    told = tuple(one for id in NODES for one in _told(world, id))
+    left = {id: Left(world.stores[id], world.folder / f"{id}.core" if id in BANKS else None) for id in NODES}
+    for id in NODES:
+        world.stop(id)  # the last to leave writes its journal into the file
+    found = _copy(Scene(world.folder, left, dict.fromkeys(NODES, directory_of(world.edition)), told), folder)
+    for id in NODES:
+        world.start(id)
+    return found
+
+
+@pytest.fixture
+def ended(scenes: tuple[Scene, Scene], tmp_path: Path) -> Scene:
+    return _copy(scenes[1], tmp_path / "ended")
 
 
 def _told(world: World, id: str) -> Iterator[Told]:
@@ -73,8 +82,8 @@ def _told(world: World, id: str) -> Iterator[Told]:
 
 
 @pytest.fixture
-def scene(lived: Scene, tmp_path: Path) -> Scene:
-    return _copy(lived, tmp_path)
+def scene(scenes: tuple[Scene, Scene], tmp_path: Path) -> Scene:
+    return _copy(scenes[0], tmp_path / "held")
 
 
 def _copy(scene: Scene, folder: Path) -> Scene:
@@ -101,14 +110,14 @@ def test_of_what_is_as_it_must_be_it_says_nothing(scene: Scene, ended: Scene) ->
 
 def test_a_hold_that_the_bank_does_not_have(scene: Scene) -> None:
     assert scene.write("BANK-PT.core", "UPDATE holds SET amount = 0, state = 'released'") == 1
-    assert found(scene, WRONG, "BANK-PT: the core blocks {}")
+    assert found(scene, DISAGREE, "BANK-PT: the core blocks {}")
 
 
 def test_a_hold_that_the_bank_has_twice(scene: Scene) -> None:
     again = "INSERT INTO holds SELECT 'again', account, flight, content, until, amount, state, why, there FROM holds"
     assert scene.write("BANK-PT.core", again) == 1
     assert found(scene, DOUBLED, "hold again of which the node knows nothing")
-    assert found(scene, WRONG, "BANK-PT: the core blocks")
+    assert found(scene, DISAGREE, "BANK-PT: the core blocks")
 
 
 def test_a_hold_that_was_placed_twice_under_one_name(scene: Scene) -> None:
@@ -121,7 +130,7 @@ def test_a_hold_that_was_placed_twice_under_one_name(scene: Scene) -> None:
 
 def test_a_hold_of_another_amount(scene: Scene) -> None:
     assert scene.write("VASP-LT.core", "UPDATE holds SET amount = amount - 1") == 1
-    assert found(scene, WRONG, "VASP-LT: the core blocks")
+    assert found(scene, DISAGREE, "VASP-LT: the core blocks")
 
 
 def test_a_hold_past_its_end(scene: Scene) -> None:
@@ -129,23 +138,22 @@ def test_a_hold_past_its_end(scene: Scene) -> None:
     assert {one.said.split(":")[0] for one in late if " is confirmed after " in one.said} == set(BANKS)
 
 
-def test_money_that_was_sent_back_twice(ended: Scene, tmp_path: Path) -> None:
-    scene = _copy(ended, tmp_path)
-    assert scene.write("BANK-PT.core", "INSERT INTO journal VALUES (1000, '2026-03-02T09:00:00.000000+00:00')") == 1
-    scene.write("BANK-PT.core", "DROP TRIGGER event_changes_hold")  # the books themselves would refuse it
+def test_money_that_was_sent_back_twice(ended: Scene) -> None:
+    assert ended.write("BANK-PT.core", "INSERT INTO journal VALUES (1000, '2026-03-02T09:00:00.000000+00:00')") == 1
+    ended.write("BANK-PT.core", "DROP TRIGGER event_changes_hold")  # the books themselves would refuse it
     again = "INSERT INTO hold_events SELECT 1000, hold, what, change FROM hold_events WHERE what = 'returned'"
-    assert scene.write("BANK-PT.core", again) == 1
-    assert found(scene, DOUBLED, "BANK-PT: its bank sent back 12400000")
+    assert ended.write("BANK-PT.core", again) == 1
+    assert found(ended, DOUBLED, "BANK-PT: its bank sent back 12400000")
 
 
 def test_a_balance_that_is_not_the_sum_of_its_entries(scene: Scene) -> None:
     assert scene.write("VASP-LT.core", "UPDATE accounts SET booked = booked + 1") == 1
-    assert found(scene, WRONG, "VASP-LT: account lt-1 has 3800001")
+    assert found(scene, DISAGREE, "VASP-LT: account lt-1 has 3800001")
 
 
 def test_an_act_that_is_not_in_the_outbox(scene: Scene) -> None:
     assert scene.write(store_of("NCB-ES"), "DELETE FROM outbox WHERE peer = 'VASP-LT'") == 1
-    assert found(scene, WRONG, "NCB-ES: audit: conversation with")
+    assert found(scene, DISAGREE, "NCB-ES: audit: conversation with")
 
 
 def test_an_act_that_never_left(scene: Scene) -> None:
@@ -161,7 +169,7 @@ def test_a_dead_letter_of_which_nobody_was_told(scene: Scene) -> None:
 def test_a_fact_that_its_peer_has_not_written_down(scene: Scene) -> None:
     assert _forget(scene, "NCB-PT", "kind = 'HoldPlaced'") == 2, "the bank's, and its own"
     assert found(scene, LOST, "HoldPlaced of BANK-PT, receipted, is written 0 times at NCB-PT")
-    assert found(scene, WRONG, "NCB-PT: audit:")
+    assert found(scene, DISAGREE, "NCB-PT: audit:")
 
 
 def test_a_fact_that_is_written_twice(scene: Scene) -> None:
@@ -194,30 +202,30 @@ def test_a_wish_that_was_done_twice(scene: Scene) -> None:
 def test_a_row_of_the_log_that_was_edited(scene: Scene) -> None:
     other = "CAST(replace(CAST(lasting AS TEXT), 'BANK-PT', 'BANK-XX') AS BLOB)"
     assert scene.write(store_of("NCB-PT"), f"UPDATE events SET lasting = {other} WHERE kind = 'MovedOn'") >= 1
-    assert found(scene, WRONG, "its lasting half, its digest or its leaf was changed")
+    assert found(scene, DISAGREE, "its lasting half, its digest or its leaf was changed")
 
 
 def test_a_row_of_the_log_that_nobody_can_read(scene: Scene) -> None:
     assert scene.write(store_of("NCB-PT"), "UPDATE events SET lasting = x'00' WHERE kind = 'MovedOn'") >= 1
-    assert found(scene, WRONG, "its lasting half, its digest or its leaf was changed")
-    assert found(scene, WRONG, "what is left cannot be read")
+    assert found(scene, DISAGREE, "its lasting half, its digest or its leaf was changed")
+    assert found(scene, DISAGREE, "what is left cannot be read")
 
 
 def test_a_log_that_was_cut_behind_a_checkpoint_that_a_peer_keeps(scene: Scene) -> None:
     """Whoever holds the node's key signs any log: only what others keep of it shows that it is shorter."""
     for statement in ("DELETE FROM events WHERE position >= 3", "DELETE FROM checkpoints WHERE size > 3"):
         assert scene.write(store_of("BANK-PT"), statement) >= 1
-    assert found(scene, WRONG, "BANK-PT: audit: a peer keeps a checkpoint")
+    assert found(scene, DISAGREE, "BANK-PT: audit: a peer keeps a checkpoint")
 
 
 def test_a_store_that_cannot_be_read(scene: Scene) -> None:
     (scene.folder / store_of("VASP-LT")).write_bytes(b"no database" * 1000)
-    assert [one.what for one in scene.judged()] == [WRONG]
+    assert [one.what for one in scene.judged()] == [DISAGREE]
 
 
 def test_two_sides_that_see_another_number(scene: Scene) -> None:
     assert scene.write(store_of("NCB-PT"), "UPDATE conversations SET seen = seen + 1") >= 1
-    assert found(scene, WRONG, "numbers")
+    assert found(scene, DISAGREE, "numbers")
 
 
 def _forget(scene: Scene, node: str, where: str) -> int:
