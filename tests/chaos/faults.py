@@ -28,7 +28,7 @@ class Faults:
         self._dice = random.Random(f"{seed}/faults")
         self._busy, self._lock = set[str](), threading.Lock()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._go_on, daemon=True)
+        self._pool, self._going_on = ThreadPoolExecutor(AT_ONCE + 1, "fault"), list[Future[None]]()
 
     @property
     def kinds(self) -> dict[str, int]:
@@ -36,25 +36,23 @@ class Faults:
         return {kind: weight for kind, weight in WEIGHTS.items() if kind != DISK or not self.place.disk.why_not}
 
     def begin(self) -> None:
-        self._thread.start()
+        self._going_on.append(self._pool.submit(self._go_on))
 
     def stop(self) -> None:
         """No new one; what lasts ends. Raises what a fault did not expect of its tools."""
         self._over.set()
-        self._thread.join()
+        while self._going_on:
+            self._going_on.pop(0).result()
         for proxy in self.place.proxies.values():
             proxy.at_peace = True
 
     def _go_on(self) -> None:
-        kinds, running = self._drawn(), list[Future[None]]()
-        with ThreadPoolExecutor(AT_ONCE, "fault") as pool:
-            while not self._over.is_set():
-                kind = next(kinds)
-                if whom := self._taken(kind):
-                    running.append(pool.submit(self._befall, kind, whom, self._seconds(kind)))
-                self._over.wait(self._dice.uniform(*PAUSES))
-        for one in running:
-            one.result()
+        kinds = self._drawn()
+        while not self._over.is_set():
+            kind = next(kinds)
+            if whom := self._taken(kind):
+                self._going_on.append(self._pool.submit(self._befall, kind, whom, self._seconds(kind)))
+            self._over.wait(self._dice.uniform(*PAUSES))
 
     def _drawn(self) -> Iterator[str]:
         """Each kind once, and then as it falls."""

@@ -50,6 +50,10 @@ class Peace:
     def begin(self) -> None:
         self._since = time.monotonic()
 
+    def give_up(self) -> None:
+        """Nobody waits for anything any more."""
+        self._since = float("-inf")
+
     @property
     def seconds(self) -> float:
         return 0.0 if self._since is None else time.monotonic() - self._since

@@ -115,6 +115,14 @@ class Processes:
         return {id: process.returncode for id, process in self.nodes.running.items()}
 
 
+    def end(self) -> None:
+        """Whoever still runs, because something was not expected, runs no more."""
+        self._over.set()
+        for process in self.nodes.running.values():
+            process.kill()
+            process.wait()
+
+
 class Place:
     """Everything that can be made to fail."""
 
@@ -152,4 +160,5 @@ def place(seed: int, on_postgresql: Collection[str]) -> Iterator[Place]:
         found = Place(root, stack.enter_context(running(fsync=True)), disk, seed)
         found.move(on_postgresql)
         stack.callback(found.close)
+        stack.callback(found.processes.end)
         yield found

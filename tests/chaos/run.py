@@ -39,7 +39,7 @@ from tests.chaos.people import Officers, Peace, settled
 from tests.chaos.place import ON_POSTGRESQL, Place, place
 from tests.chaos.proxy import MISHAPS
 
-TEAMS = 8
+TEAMS = 16
 HEALED_WITHIN = 900.0  # seconds from the last failure until both sides agree (I7)
 GRACE = timedelta(seconds=10)  # a hold ends within a minute of its date, here within seconds
 QUESTIONS = {
@@ -99,21 +99,35 @@ def run(seconds: float, seed: int, on_postgresql: Collection[str] = ON_POSTGRESQ
         peace = Peace()
         officers = Officers(where.nodes, {member.id: member for member in where.members}, peace)
         losses, faults = Losses(officers, seed, TEAMS), Faults(where, seed)
-        faults.begin()
-        time.sleep(seconds)
-        faults.stop()
-        peace.begin()
-        losses.finish()
-        took = _agreed_after(where, peace)
-        at = Clock().now() - GRACE
-        codes = where.processes.stop()
-        found = [Found(LOST, said) for said in losses.stuck] + _ends(codes) + _out_of_order(officers)
-        found += [] if took is not None else [Found(DISAGREE, f"no rest within {HEALED_WITHIN:.0f} s")]
-        directories = {id: _directory(where.root / id) for id in where.nodes.desks}
-        found += judge(_left(where), directories, officers.told, at)
+        try:
+            faults.begin()
+            time.sleep(seconds)
+            faults.stop()
+            peace.begin()
+            losses.finish()
+            took = _agreed_after(where, peace)
+        finally:  # nothing to do, where all went as expected
+            faults.stop()
+            peace.give_up()
+            losses.finish()
+        found = _found(where, officers, losses, took)
         if found and keep is not None:
             _keep(where.root, keep)
         return _verdict(where, (seed, seconds), (officers, losses, faults), took, found)
+
+
+def _found(where: Place, officers: Officers, losses: Losses, took: float | None) -> list[Found]:
+    """Everything that is not as it must be, once the processes have ended."""
+    at = Clock().now() - GRACE
+    codes = where.processes.stop()
+    directories = {id: _directory(where.root / id) for id in where.nodes.desks}
+    return [
+        *(Found(LOST, said) for said in losses.stuck),
+        *(Found(DISAGREE, f"{id} ended with {code} when it was told to") for id, code in codes.items() if code),
+        *(Found(DISAGREE, f"an officer was told of a fault inside: {said}") for said in officers.out_of_order),
+        *([] if took is not None else [Found(DISAGREE, f"no rest within {HEALED_WITHIN:.0f} s")]),
+        *judge(_left(where), directories, officers.told, at),
+    ]
 
 
 def _agreed_after(where: Place, peace: Peace) -> float | None:
@@ -140,14 +154,6 @@ def _left(where: Place) -> dict[str, Left]:
 
 def _directory(home: Path) -> Directory:
     return trusted_directory(home, load_node_keys(home))
-
-
-def _ends(codes: dict[str, int]) -> list[Found]:
-    return [Found(DISAGREE, f"{id} ended with {code} when it was told to") for id, code in codes.items() if code]
-
-
-def _out_of_order(officers: Officers) -> list[Found]:
-    return [Found(DISAGREE, f"an officer was told of a fault inside: {said}") for said in officers.out_of_order]
 
 
 def _verdict(where: Place, asked: tuple[int, float], who: tuple[Officers, Losses, Faults], took: float | None,
