@@ -1,27 +1,39 @@
-"""What happens to processes, databases, disks and lines: drawn from a seed, one after another and beside each other."""
+"""What happens to processes, databases, disks, lines and cores: drawn from a seed, one after another and beside each
+other.
+"""
 
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
-from tests.chaos.place import Place
+from arrp.connectors.faults import Fault
+from arrp.connectors.simulated import SimulatedCore
+from arrp.core.errors import ArrpError
+from arrp.node.clock import Clock
+from tests.chaos.place import BANKS, Place
 
-KILL, STOP, CUT, DATABASE, DISK = "kills", "stops", "cuts", "database restarts", "disk-full periods"
+KILL, STOP, CUT = "kills", "stops", "cuts"
+DATABASE, DISK, CORE = "database restarts", "disk-full periods", "core failures"
 # How often each is drawn; and for how long it lasts, in seconds: mostly short, now and then longer than one exchange.
-WEIGHTS = {KILL: 8, STOP: 5, CUT: 5, DATABASE: 3, DISK: 2}
+WEIGHTS = {KILL: 8, STOP: 5, CUT: 5, DATABASE: 3, DISK: 2, CORE: 5}
 SHORT, LONG, LONG_SHARE = (0.0, 4.0), (12.0, 26.0), 0.12
 PAUSES = (0.5, 4.0)  # between the beginnings of two
 AT_ONCE = 3
 DISK_SECONDS = (2.0, 8.0)
+# A core that fails does so at the next call of each verb, or the next two; SLOW is as long as what else befalls.
+VERBS = ("find", "hold", "release", "extend", "give_back", "transfers_since")
+HOW = (Fault.SLOW, Fault.DOWN, Fault.REQUEST_LOST, Fault.ANSWER_LOST, Fault.ANSWER_LOST)
 
 
 class Faults:
-    """Makes things fail until it is told to stop. `count`: what, how often; `by_node`: where."""
+    """Makes things fail until it is told to stop. `count`: what, how often."""
 
     def __init__(self, place: Place, seed: int) -> None:
         self.place, self.count = place, Counter[str]()
@@ -45,6 +57,9 @@ class Faults:
             self._going_on.pop(0).result()
         for proxy in self.place.proxies.values():
             proxy.at_peace = True
+        for id in BANKS:
+            with _core(self.place, id) as core:
+                core.faults.mend()
 
     def _go_on(self) -> None:
         kinds = self._drawn()
@@ -65,7 +80,8 @@ class Faults:
     def _taken(self, kind: str) -> str:
         """Whom it befalls: one whom nothing befalls just now; nobody, if there is none."""
         ids = self.place.processes.ids
-        may = [kind] if kind in (DATABASE, DISK) else [f"line to {id}" for id in ids] if kind == CUT else ids
+        may = {DATABASE: [DATABASE], DISK: [DISK], CUT: [f"line to {id}" for id in ids],
+               CORE: [f"core of {id}" for id in BANKS]}.get(kind, ids)
         with self._lock:
             free = [whom for whom in may if whom not in self._busy]
             whom = self._dice.choice(free) if free else ""
@@ -102,8 +118,25 @@ def _fill(place: Place, _whom: str, seconds: float) -> None:
         place.disk.empty()
 
 
+def _fail(place: Place, whom: str, seconds: float) -> None:
+    dice = random.Random(seconds)
+    with suppress(ArrpError, sqlite3.Error), _core(place, whom.removeprefix("core of ")) as core:  # its disk is full
+        for verb in VERBS:
+            core.faults.plant(verb, dice.choice(HOW), dice.choice((1, 2)), 1 + int(seconds))
+    time.sleep(seconds)
+
+
+@contextmanager
+def _core(place: Place, id: str) -> Iterator[SimulatedCore]:
+    core = SimulatedCore(place.root / id / "core.db", Clock().now)
+    try:
+        yield core
+    finally:
+        core.close()
+
+
 _BEFALL: dict[str, Callable[[Place, str, float], None]] = {
     KILL: lambda place, whom, seconds: place.processes.kill(whom, seconds),
     STOP: lambda place, whom, seconds: place.processes.freeze(whom, seconds),
-    CUT: _cut, DATABASE: _restart, DISK: _fill,
+    CORE: _fail, CUT: _cut, DATABASE: _restart, DISK: _fill,
 }

@@ -5,10 +5,11 @@ What they were told is kept as they were told it: afterwards it must stand in th
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from arrp.wire.codec import dumps, parse_json
 REFUSALS = (Refused.exit_code, Conflict.exit_code, NotFound.exit_code, 2)  # whatever else it says, it is said again
 PAUSE_SECONDS = 0.4
 LOOK_SECONDS = 0.7
+MISSED = 0.1  # of all answers an officer does not hear
 PATIENCE_SECONDS = 180.0  # after the last fault: who still waits then waits for something that was lost
 
 
@@ -62,13 +64,14 @@ class Peace:
 class Officers:
     """All officers of all members at their desks. Threads share them."""
 
-    def __init__(self, nodes: Nodes, members: Mapping[str, Member], peace: Peace) -> None:
-        self.nodes, self.members, self.peace = nodes, members, peace
+    def __init__(self, nodes: Nodes, members: Iterable[Member], peace: Peace, dice: random.Random) -> None:
+        self.nodes, self.members, self.peace = nodes, {member.id: member for member in members}, peace
+        self._dice = dice
         self.clock, self.count = Clock(), Counter[str]()
         self.told: list[Told] = []
         self.out_of_order: list[str] = []  # answers that are no answer: a fault of the node
         self._keys = {(member.id, name): load_officer_key(nodes.root / member.id / f"{name}.pem", PASSPHRASE)
-                      for member in members.values() for name in member.officers}
+                      for member in self.members.values() for name in member.officers}
         self._lock = threading.Lock()
 
     # --- wishes ----------------------------------------------------------------------------------------------
@@ -99,6 +102,11 @@ class Officers:
 
     def _say(self, node: str, path: str, tree: dict[str, Any]) -> Any:
         done = self._until_answered(node, lambda: self.nodes.desks[node].post(path, tree))
+        if self._is_missed():  # on the line to the officer, too, an answer is lost
+            self._add("answers missed")
+            again = self._until_answered(node, lambda: self.nodes.desks[node].post(path, tree))
+            if any(again[what] != done[what] for what in ("case", "requests", "said")):
+                self._note(node, Said(f"wish {tree['id']} had two answers: {done} and {again}", ArrpError.exit_code))
         with self._lock:
             self.told.append(Told(node, tree["id"], done["case"], tuple(done["said"])))
         return done
@@ -145,6 +153,10 @@ class Officers:
         if self.peace.seconds > PATIENCE_SECONDS:
             raise Stuck(f"{what} never came")
         time.sleep(seconds)
+
+    def _is_missed(self) -> bool:
+        with self._lock:
+            return self._dice.random() < MISSED
 
     def _add(self, what: str) -> None:
         with self._lock:

@@ -26,6 +26,7 @@ from tests.postgres import Server, running
 SECOND = Member("NCB-FR", "Bureau of France (fictional)", ("Luc", "Eve"), ("--kind", "authority", "--country", "FR"))
 FIVE = (*MEMBERS, SECOND)
 ON_POSTGRESQL = ("NCB-PT", "NCB-FR")
+BANKS = ("BANK-PT", "VASP-LT")
 SMALL, SMALL_BYTES = "BANK-PT", 192 << 20
 WATCHED_SECONDS = 0.3
 

@@ -2,6 +2,7 @@
 
     make chaos ARGS="--seconds 120"      for so long
     make chaos ARGS="--seed 7"           another order of failures
+    make chaos ARGS="--heal 60"          how long both sides may take to agree afterwards
     make chaos ARGS="--json"             the report for a machine
     make chaos ARGS="--keep FOLDER"      where the logs of the nodes are left when something is not as it must be
 
@@ -15,7 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import random
 import shutil
+import signal
 import sys
 import time
 import warnings
@@ -92,28 +95,40 @@ class Verdict:
         ]
 
 
-def run(seconds: float, seed: int, on_postgresql: Collection[str] = ON_POSTGRESQL, keep: Path | None = None) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants to see: for how many seconds everything fails, and how many it may take to agree (I7)."""
+
+    seconds: float
+    seed: int = 1
+    heal: float = HEALED_WITHIN
+    on_postgresql: Collection[str] = ON_POSTGRESQL
+    keep: Path | None = None
+
+
+def run(wanted: Wanted) -> Verdict:
     """Everything fails for so long, then nothing does, and what is left is judged."""
-    with place(seed, on_postgresql) as where:
+    seed = wanted.seed
+    with place(seed, wanted.on_postgresql) as where:
         where.processes.start()
         peace = Peace()
-        officers = Officers(where.nodes, {member.id: member for member in where.members}, peace)
+        officers = Officers(where.nodes, where.members, peace, random.Random(f"{seed}/officers"))
         losses, faults = Losses(officers, seed, TEAMS), Faults(where, seed)
         try:
             faults.begin()
-            time.sleep(seconds)
+            time.sleep(wanted.seconds)
             faults.stop()
             peace.begin()
             losses.finish()
-            took = _agreed_after(where, peace)
+            took = _agreed_after(where, peace, wanted.heal)
         finally:  # nothing to do, where all went as expected
             faults.stop()
             peace.give_up()
             losses.finish()
         found = _found(where, officers, losses, took)
-        if found and keep is not None:
-            _keep(where.root, keep)
-        return _verdict(where, (seed, seconds), (officers, losses, faults), took, found)
+        if found and wanted.keep is not None:
+            _keep(where.root, wanted.keep)
+        return _verdict(where, wanted, (officers, losses, faults), took, found)
 
 
 def _found(where: Place, officers: Officers, losses: Losses, took: float | None) -> list[Found]:
@@ -125,14 +140,14 @@ def _found(where: Place, officers: Officers, losses: Losses, took: float | None)
         *(Found(LOST, said) for said in losses.stuck),
         *(Found(DISAGREE, f"{id} ended with {code} when it was told to") for id, code in codes.items() if code),
         *(Found(DISAGREE, f"an officer was told of a fault inside: {said}") for said in officers.out_of_order),
-        *([] if took is not None else [Found(DISAGREE, f"no rest within {HEALED_WITHIN:.0f} s")]),
+        *([] if took is not None else [Found(DISAGREE, "the nodes did not come to rest, or did not agree, in time")]),
         *judge(_left(where), directories, officers.told, at),
     ]
 
 
-def _agreed_after(where: Place, peace: Peace) -> float | None:
+def _agreed_after(where: Place, peace: Peace, most: float) -> float | None:
     """Seconds from the last failure until nobody has anything to do and both sides of everything say the same."""
-    while peace.seconds < HEALED_WITHIN:
+    while peace.seconds < most:
         if settled(where.nodes) and not _disagree(where):
             return peace.seconds
         time.sleep(1)
@@ -156,16 +171,18 @@ def _directory(home: Path) -> Directory:
     return trusted_directory(home, load_node_keys(home))
 
 
-def _verdict(where: Place, asked: tuple[int, float], who: tuple[Officers, Losses, Faults], took: float | None,
+def _verdict(where: Place, wanted: Wanted, who: tuple[Officers, Losses, Faults], took: float | None,
              found: list[Found]) -> Verdict:
     officers, losses, faults = who
     met = sum((proxy.met for proxy in where.proxies.values()), Counter[str]())
     why = where.disk.why_not
     return Verdict(
-        *asked, dict(faults.count), {name: met[name] for name in ("exchanges", "cut off", *MISHAPS)},
-        {"commands": len(officers.told), **officers.count}, dict(losses.ends), _wrote(where),
-        dict(where.processes.ended), (f"disk full: no small disk can be had here ({why})",) if why else (), took,
-        tuple(found),
+        seed=wanted.seed, seconds=wanted.seconds, failures=dict(faults.count),
+        exchanges={name: met[name] for name in ("exchanges", "cut off", *MISHAPS)},
+        people={"commands": len(officers.told), **officers.count}, losses=dict(losses.ends), wrote=_wrote(where),
+        ended_by_themselves=dict(where.processes.ended),
+        not_done=(f"disk full: no small disk can be had here ({why})",) if why else (),
+        seconds_to_agree=took, found=tuple(found),
     )
 
 
@@ -192,12 +209,14 @@ def main() -> None:
     words = argparse.ArgumentParser(prog="make chaos", description=__doc__.partition("\n")[0])
     words.add_argument("--seconds", type=float, default=900, help="for how long everything fails")
     words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--heal", type=float, default=HEALED_WITHIN, help="how long it may take until both sides agree")
     words.add_argument("--json", action="store_true", help="the report for a machine")
     words.add_argument("--keep", type=Path, help="a folder for what the nodes left behind, when something is wrong")
     asked = words.parse_args()
     logging.disable(logging.ERROR)
     warnings.simplefilter("ignore", ResourceWarning)
-    verdict = run(asked.seconds, asked.seed, keep=asked.keep)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever is told to end leaves no process behind
+    verdict = run(Wanted(asked.seconds, asked.seed, asked.heal, keep=asked.keep))
     print(json.dumps(verdict.tree(), indent=2) if asked.json else "\n".join(verdict.lines()), flush=True)
     sys.exit(0 if verdict.is_right else 1)
 

@@ -16,11 +16,11 @@ from arrp.node.directory import Directory, directory_of
 from arrp.node.store import cases
 from tests.chaos.judge import DISAGREE, DOUBLED, LOST, Found, Left, judge
 from tests.chaos.people import Told
+from tests.chaos.place import BANKS
 from tests.node.life import LIFE, NODES, live
 from tests.node.world import START, World
 
 HELD = 6  # steps of the life after which the bank and the exchange hold, decided
-BANKS = ("BANK-PT", "VASP-LT")
 
 
 @dataclass(frozen=True)
