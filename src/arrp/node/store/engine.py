@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from arrp.core.errors import Conflict, Corrupt, Unreachable
 from arrp.node.store.migrate import migrate
@@ -27,6 +27,7 @@ class Store:
     """An open store. `writing` and `reading` are its only doors; a `with` block is one transaction."""
 
     def __init__(self, url: str) -> None:
+        """Raises Corrupt, and Unreachable for a database that is away."""
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite(url, WRITE) if self.is_sqlite else _postgresql(url)
         readers = _sqlite(url, READ) if self.is_sqlite else self.engine
@@ -35,7 +36,12 @@ class Store:
         self._batch = Batch(self.engine, self.broken) if self.is_sqlite else None
         if self.is_sqlite:
             self._check()
-        migrate(self.engine)
+        try:
+            migrate(self.engine)
+        except OperationalError as error:
+            self.close()
+            why = " ".join(str(error.orig).split())
+            raise Unreachable(f"the store cannot be opened now ({why}): see to its database, then try again") from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
