@@ -97,11 +97,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants to see: for how many seconds everything fails, and how many it may take to agree (I7)."""
+    """What somebody wants to see: for how many seconds everything fails, how many it may take to agree (I7), and how
+    many losses are worked on at once."""
 
     seconds: float
     seed: int = 1
     heal: float = HEALED_WITHIN
+    teams: int = TEAMS
     on_postgresql: Collection[str] = ON_POSTGRESQL
     keep: Path | None = None
 
@@ -113,7 +115,7 @@ def run(wanted: Wanted) -> Verdict:
         where.processes.start()
         peace = Peace()
         officers = Officers(where.nodes, where.members, peace, random.Random(f"{seed}/officers"))
-        losses, faults = Losses(officers, seed, TEAMS), Faults(where, seed)
+        losses, faults = Losses(officers, seed, wanted.teams), Faults(where, seed)
         try:
             faults.begin()
             time.sleep(wanted.seconds)

@@ -11,14 +11,14 @@ from tests.chaos.faults import DISK, WEIGHTS
 from tests.chaos.proxy import MISHAPS
 from tests.chaos.run import Wanted, run
 
-SECONDS, HEAL = 35, 240
+SECONDS, HEAL, TEAMS = 30, 240, 6
 
 
 # The library leaves the socket of a failed connection to the garbage collector, and here many connections fail.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_whatever_fails_nothing_is_lost_or_doubled_and_both_sides_agree() -> None:
-    verdict = run(Wanted(SECONDS, heal=HEAL, on_postgresql=("NCB-PT",)))
+    verdict = run(Wanted(SECONDS, heal=HEAL, teams=TEAMS, on_postgresql=("NCB-PT",)))
     said = "\n".join(verdict.lines())
     assert verdict.found == (), said
     assert verdict.seconds_to_agree is not None, said
