@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -47,7 +48,7 @@ def forget(url: str) -> None:
     """Close what is still connected to a store."""
     if url.startswith("sqlite"):
         for begin in engines.BEGINS:
-            engines._sqlite(url, begin).dispose()
+            engines._sqlite(url, begin, sqlite3.Connection).dispose()
     else:
         engines._postgresql(url).dispose()
 

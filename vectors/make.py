@@ -1,6 +1,6 @@
 """Writes vectors/*.json, the conformance kit: run  python -m vectors.make  in the project's root.
 
-All keys and salts are those of tests/wire/samples.py, and of tests/node/keeping.py for the directory.
+All keys and salts are those of tests/wire/samples.py, and of src/arrp/sim/keepers.py for the directory.
 Ed25519 is deterministic, and the one seal here has a fixed ephemeral key, so that two runs write the
 same bytes; a test compares them with what is committed. Every file says in `about` how to read it.
 """
@@ -14,13 +14,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from arrp.sim.keepers import KEEPERS, VALID, first_edition, keeper, keeper_key, signed_by
 from arrp.wire import approvals, audit, envelope
 from arrp.wire.codec import dumps, halves
 from arrp.wire.directory import Opened, Wanted, edition_text, next_edition
 from arrp.wire.entry import key_id
 from arrp.wire.signed_text import SignedText, Signer
 from tests.node.entries import BANK, FOUNDED, NCB, keys_of
-from tests.node.keeping import KEEPERS, VALID, first_edition, keeper, keeper_key, signed_by
 from tests.wire import samples
 from tests.wire.hostile import TABLE
 from tests.wire.hpke import seal

@@ -11,7 +11,7 @@ from arrp.core.request import Source, Terms
 from arrp.core.step import Heard
 from tests.core.driven import Driven, MoodyCore
 from tests.core.test_machines import BASIS, NCB_FR
-from tests.stories.plain import ES, LT, NCB_ES, VASP_LT, amount, payment
+from tests.stories.plain import BANK_PT, ES, LT, NCB_ES, NCB_PT, PT, VASP_LT, amount, payment
 
 
 def world(*texts: str, asked: str = "") -> tuple[Driven, MoodyCore, str]:
@@ -114,3 +114,18 @@ def test_r43_i1_a_requester_that_is_cut_off_before_it_kept_loses_the_hold_after_
     made.deliver_core()
     ended = made.nodes["VASP-LT"].case(LT).request("r9").hold
     assert (ended.state, ended.why, ended.ended_at) == ("lapsed", "NOT_KEPT", made.now)
+
+
+def test_r24_who_was_instructed_does_not_withdraw_the_instruction() -> None:
+    """The wish is its maker's: the bank may not end it in its name, with one signature."""
+    made = Driven()
+    made.join(NCB_ES, NCB_PT, BANK_PT)
+    core = made.nodes["BANK-PT"].core = MoodyCore()
+    core.book(PT, "+7.03 EUR", "P", other=ES, at=made.now)
+    made.report("NCB-ES", payment("7.03 EUR", PT, "P", made.now))
+    made.ask("NCB-ES", "7.03 EUR", PT)
+    ((key, instructed),) = [(key, r) for key, case in made.nodes["BANK-PT"].cases.items() if case.state != "joined"
+                            for r in case.requests.values()]
+    assert not made.wish("BANK-PT", "withdraw", Withdraw("not mine"), instructed.id, by=("Tom",), case=key)
+    assert made.nodes["BANK-PT"].case(key).request(instructed.id).hold.state == "provisional"
+    made.settled()

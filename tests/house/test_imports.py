@@ -151,8 +151,8 @@ def _word(owner: str, name: str) -> str | None:
 
 
 def _seeded(owner: str, name: str) -> bool:
-    """The simulator replays from a seed: `random.Random(seed)` is not dice."""
-    return (owner, name) in {("", "random"), ("random", "Random")}
+    """The simulator replays from a seed: `random.Random(seed)`, and the dice that were made of one, throw nothing."""
+    return (owner, name) in {("", "random"), ("random", "Random")} or owner.lstrip("_") == "dice"
 
 
 def _last(node: ast.AST) -> str:

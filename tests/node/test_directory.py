@@ -29,12 +29,12 @@ from arrp.node.fetching import ask_in_turn, sources, tag_of, take_newer
 from arrp.node.home import Home
 from arrp.node.http import peers_app
 from arrp.node.keys import NodeKeys, fresh_keys, keep_node_keys, keep_other_keys, load_node_keys
+from arrp.sim.keepers import KEEPERS, VALID, entry_of, first_edition, following, published
 from arrp.wire.codec import dumps, parse_json, read
 from arrp.wire.directory import Opened, Wanted, next_edition, open_edition
 from arrp.wire.entry import check_entry, check_together
 from arrp.wire.signed_text import SignedText, Signer, read_signed
 from tests.node.entries import BANK, FOUNDED, NCB, keys_of, officer, participant, signing_key
-from tests.node.keeping import KEEPERS, VALID, entry_of, first_edition, following, published
 from tests.node.world import World
 
 T0 = FOUNDED + timedelta(days=1)

@@ -26,6 +26,7 @@ from arrp.node.api import desk_app
 from arrp.node.callers import SCOPES, Keys
 from arrp.node.directory import put_in_force, trusted_directory
 from arrp.node.keys import OfficerKey, key_id, person_key
+from arrp.sim.keepers import VALID, entry_of, published, redrafted
 from arrp.wire.approvals import approve, b64, unb64
 from arrp.wire.directory import Edition, Opened, Wanted, next_edition
 from arrp.wire.entry import VERSION, Entry, entry_text
@@ -34,7 +35,6 @@ from arrp.wire.signed_text import SignedText, Signer
 from tests.conftest import ABOVE_THE_STORE, ENGINES
 from tests.node import world as worlds
 from tests.node.forgery import BOTH, FORGED, WHOLE, Forgery, answered, call_back, in_force, scene, sealed, true_request
-from tests.node.keeping import VALID, entry_of, published, redrafted
 from tests.node.mouth import Mouth
 from tests.node.world import BASIS, LT, START, World, amount, payment
 

@@ -22,11 +22,11 @@ from arrp.node.paper import pdf
 from arrp.node.papers import Papers
 from arrp.node.store import posting
 from arrp.node.verify import verify
+from arrp.sim.keepers import following
 from arrp.wire.codec import read
 from arrp.wire.entry import VERSION, Entry, entry_text
 from arrp.wire.sheet import Sheet, text
 from arrp.wire.signed_text import SignedText
-from tests.node.keeping import following
 from tests.node.world import ES, LT, START, World, amount, bank_scene, payment
 
 DE = "payto://iban/DE89370400440532013000"

@@ -22,10 +22,10 @@ from arrp.node.keys import NodeKeys, fresh_keys, key_id
 from arrp.node.signed_by import signed_by
 from arrp.node.store.engine import Store
 from arrp.node.verify import verify
+from arrp.sim.keepers import VALID, published
 from arrp.wire.directory import Wanted, next_edition
 from arrp.wire.envelope import verify as verify_jws
 from tests.conftest import ABOVE_THE_STORE
-from tests.node.keeping import VALID, published
 from tests.node.life import LIFE, is_at_rest, live, rest, view
 from tests.node.mouth import ASKED, asked_on_paper_only
 from tests.node.world import PT, World, bank_scene, payment

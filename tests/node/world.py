@@ -47,8 +47,8 @@ from arrp.node.standing import Standing, draft_standing
 from arrp.node.store import cases, talk
 from arrp.node.store.engine import Store
 from arrp.node.worker import Worker
+from arrp.sim.keepers import entry_of, first_edition, following
 from arrp.wire.approvals import approve
-from tests.node.keeping import entry_of, first_edition, following
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 FOUNDED = START - timedelta(days=30)

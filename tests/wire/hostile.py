@@ -123,6 +123,7 @@ HEADERS: list[Row] = [
     ("typ a list", "HEAD", lambda: under(typ=["arrp-head+jws"]), "bad-jws"),
     ("a receipt's type over a head", "HEAD", lambda: under(typ="arrp-receipt+jws"), "wrong-type"),
     ("a header that is a list", "HEAD", lambda: raw_header(b'["alg","kid","typ"]'), "bad-jws"),
+    ("a header with much room in it", "HEAD", lambda: raw_header(json.dumps(HEADER).encode() + b" " * 400), "bad-jws"),
     ("a header that is a text", "HEAD", lambda: raw_header(b'"alg"'), "bad-jws"),
     ("a header that is no JSON", "HEAD", lambda: raw_header(b"alg=Ed25519"), "malformed"),
     ("an empty header", "HEAD", lambda: raw_header(b""), "malformed"),

@@ -10,6 +10,17 @@ import pytest
 
 from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound, Refused
 from arrp.core.policy import Contact, Key, Participant
+from arrp.sim.keepers import (
+    KEEPERS,
+    VALID,
+    entry_of,
+    first_edition,
+    following,
+    keeper,
+    keeper_key,
+    published,
+    signed_by,
+)
 from arrp.wire.announced import changes
 from arrp.wire.directory import (
     Edition,
@@ -27,17 +38,6 @@ from arrp.wire.directory import (
 from arrp.wire.entry import Entry, entry_text
 from arrp.wire.signed_text import SignedText, Signer, read_signed
 from tests.node.entries import BANK, FOUNDED, NCB, keys_of, officer, participant, signing_key
-from tests.node.keeping import (
-    KEEPERS,
-    VALID,
-    entry_of,
-    first_edition,
-    following,
-    keeper,
-    keeper_key,
-    published,
-    signed_by,
-)
 
 KID = BANK.signing[0].id
 T0 = FOUNDED + timedelta(days=1)

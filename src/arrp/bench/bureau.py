@@ -26,7 +26,7 @@ ASKED = Amount(1_000_00, "EUR")
 VICTIM = Party("Victim", "payto://iban/ES9121000418450200051332")
 PAID_BEFORE = timedelta(minutes=30)
 WAIT_SECONDS = 120
-LOOK_SECONDS = 0.05  # how often a console asks what is new
+LOOK_SECONDS = 0.1  # how often a console asks what is new: four times a second something may have got a position
 
 
 def account_of(number: int, bank: str = "PT0002", digits: int = 17) -> str:

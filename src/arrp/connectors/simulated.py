@@ -207,6 +207,11 @@ class SimulatedCore:
             self._account(account_ref)
             return self._books.balance(account_ref, self._books.sequence if as_of is None else as_of)
 
+    def blocked(self, ref: str) -> int:
+        """What stands blocked here under that reference, for whoever looks into the books: no call of the contract."""
+        return self._books.number("SELECT sum(amount) FROM holds WHERE ref = ? AND (until IS NULL OR until > ?)", ref,
+                                  to_text(self._clock()))
+
     # --- inside a call -------------------------------------------------------------------------
 
     def _call(self, verb: str, work: Callable[[Fault | None], T]) -> T:

@@ -133,21 +133,19 @@ def fold(me: str, id: str, events: Iterable[Event]) -> Case:
 
 def apply(case: Case, event: Event) -> Case:
     """The case after one event. Total: an event already in the log is never refused."""
-    after = _request_changed(case, event)
-    if event.kind in _FOLDS:
-        after = _FOLDS[event.kind](after, event)
-    last = after.last_act
+    last = case.last_act
     if event.act_hash and event.request and event.by != case.me:
         last = {**last, event.request: event.act_hash}
-    return replace(after, version=case.version + 1, last_act=last)
+    after = replace(case, version=case.version + 1, last_act=last, requests=_requests(case, event))
+    return _FOLDS[event.kind](after, event) if event.kind in _FOLDS else after
 
 
-def _request_changed(case: Case, event: Event) -> Case:
+def _requests(case: Case, event: Event) -> Mapping[str, Request]:
     """An event about a request we never had (a fact before its request) changes no request."""
     known = case.requests.get(event.request or "")
     if event.kind not in CHANGES or known is None:
-        return case
-    return replace(case, requests={**case.requests, known.id: changed(known, event)})
+        return case.requests
+    return {**case.requests, known.id: changed(known, event)}
 
 
 def _request(case: Case, event: Event) -> Case:

@@ -125,4 +125,5 @@ def changed(request: Request, event: Event) -> Request:
     if request.side != "requesting" or event.by != request.peer or KINDS[event.kind].writer != "requested":
         return after
     about_money = event.kind in (*HOLD_FACTS, *RETURN_FACTS, "MovedOn") or after.hold is None
-    return replace(after, unsigned=is_unsigned(event) or (request.unsigned and not about_money))
+    unsigned = is_unsigned(event) or (request.unsigned and not about_money)
+    return after if unsigned == after.unsigned else replace(after, unsigned=unsigned)

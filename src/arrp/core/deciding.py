@@ -137,7 +137,8 @@ def _act(kind: str) -> Rule:
         request = step.case.request(command.request or "")
         down = step.case.instruction_of(request.id)
         needed = _ONLY.get(kind, request.side)
-        if request.side != needed and request.relation != "instructs":
+        instructs = request.side == "requesting" and request.relation == "instructs"
+        if request.side != needed and not instructs:
             raise Refused(f"{kind} is for the {needed} side of request {request.id}", rule="R-24", code="not-ours")
         if request.side == "requesting":
             to, about = request.peer, request

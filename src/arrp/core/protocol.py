@@ -70,13 +70,18 @@ from arrp.core.step import (
 def step(case: Case, given: Given, now: datetime, rules: Rules) -> list[Event]:
     """The events that follow. Raises Refused, Conflict, NotFound, Malformed for a command that may
     not be; a fact is never refused (R-32)."""
-    taken = Step(case, given.ref if isinstance(given, CoreAnswer) else given.id, now, rules)
-    _GIVEN[type(given)](taken, given)
-    for event in tuple(taken.issued):
-        _issued(taken, event)
-    for event in tuple(taken.events):
-        on_paper.to_post(taken, event)
-    return taken.events
+    return taken(case, given, now, rules).events
+
+
+def taken(case: Case, given: Given, now: datetime, rules: Rules) -> Step:
+    """The same step, with the case as it is then: nobody folds it again. Raises as `step`."""
+    step = Step(case, given.ref if isinstance(given, CoreAnswer) else given.id, now, rules)
+    _GIVEN[type(given)](step, given)
+    for event in tuple(step.issued):
+        _issued(step, event)
+    for event in tuple(step.events):
+        on_paper.to_post(step, event)
+    return step
 
 
 # --- our officers ------------------------------------------------------------------------------------

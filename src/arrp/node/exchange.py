@@ -111,14 +111,11 @@ class Exchange:
     def _check_time(self, theirs: StateExchange) -> None:
         """How far its clock and ours are apart is kept for who operates them. What is stated from the future would
         make every true exchange after it a stale one. Raises Refused."""
-        with self.node.store.reading() as connection:
-            is_new = recovering.is_new(connection, theirs.sender, theirs.at)
-        if is_new:  # an old one, sent again, tells nothing about a clock
-            self.node.clock.heard(theirs.sender, theirs.at)
+        with self.node.store.writing() as connection:
+            if recovering.is_new(connection, theirs.sender, theirs.at):  # an old one tells nothing about a clock
+                self.node.clock.heard(theirs.sender, theirs.at)
+                recovering.keep_apart(connection, theirs.sender, theirs.at - self.node.clock.now())
         now = self.node.clock.now()
-        if is_new:
-            with self.node.store.writing() as connection:
-                recovering.keep_apart(connection, theirs.sender, theirs.at - now)
         if theirs.at > now + AHEAD:
             raise Refused(f"{theirs.sender} states this at {theirs.at:%Y-%m-%dT%H:%M:%SZ}, and here it is "
                           f"{now:%Y-%m-%dT%H:%M:%SZ}: one of the two clocks is wrong", rule="R-28", code="stale")

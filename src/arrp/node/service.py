@@ -29,7 +29,7 @@ from arrp.core.events import KINDS, Draft, Event
 from arrp.core.mandate import Mandate
 from arrp.core.messages import Act, Approval, Handling, Head, Urgency, Uses
 from arrp.core.policy import Rules, Tally
-from arrp.core.protocol import next_due, step
+from arrp.core.protocol import next_due, taken
 from arrp.core.request import Ask, Asked
 from arrp.core.step import Approve, Command, CoreAnswer, Given, Joined, Late, Tick
 from arrp.node.calling import Getting
@@ -173,7 +173,7 @@ class Service:
     def answer(self, case_id: str, given: CoreAnswer) -> None:
         """What the core said. One that was already written down changes nothing."""
         with self.transaction() as door:
-            if given.ref in self.folds.lock(door.connection, case_id).intents:
+            if given.ref in door.load(case_id).intents:
                 door.commit(case_id, given)
 
     def late(self, case_id: str, ref: str) -> None:
@@ -235,6 +235,10 @@ class Service:
         except (DBAPIError, Unreachable):
             self.folds.forget_all()
             raise
+        self.committed(door)
+
+    def committed(self, door: Transaction) -> None:
+        """What follows once a transaction is durable."""
         if self.node.files is not None:
             self.node.files.remove(door.gone)
         if door.after:
@@ -349,8 +353,8 @@ class Transaction:
     def commit(self, case_id: str, given: Given) -> list[Event]:
         """`step`, and everything that follows from its events, in this transaction."""
         case = self.load(case_id)
-        rules = spent.counted(self.connection, self.node.rules, given, case_id)
-        return self.write(case, step(case, given, self.now, rules))
+        step = taken(case, given, self.now, spent.counted(self.connection, self.node.rules, given, case_id))
+        return self.write(case, step.events, step.case)
 
     def commit_given(self, case_id: str, given: Command | Approve, mark: str) -> tuple[str, list[Event]]:
         """`commit`, remembered by the id its maker gave it."""
@@ -360,16 +364,19 @@ class Transaction:
         cases.note_given(self.connection, said)
         return case_id, events
 
-    def write(self, case: Case, said: Sequence[Event]) -> list[Event]:
+    def write(self, case: Case, said: Sequence[Event], after: Case | None = None) -> list[Event]:
+        """`after` is the case with what is said, if somebody folded it; what leaves is folded with its hash."""
         told = as_told(case, said, self.node.rules)
-        return self._append(case, [self._spoken(case.id, event, told.get(event.act, event.body)) for event in said])
+        spoken = [self._spoken(case.id, event, told.get(event.act, event.body)) for event in said]
+        is_as_said = all(one is other for one, other in zip(spoken, said, strict=True))
+        return self._append(case, spoken, after if is_as_said else None)
 
     def record(self, case_id: str, events: Sequence[Event]) -> list[Event]:
         """Write down what was said before, by us too: nothing of it is said again (R-29)."""
         return self._append(self.load(case_id), list(events))
 
-    def _append(self, case: Case, events: list[Event]) -> list[Event]:
-        after = reduce(apply, events, case)
+    def _append(self, case: Case, events: list[Event], after: Case | None = None) -> list[Event]:
+        after = reduce(apply, events, case) if after is None else after
         if events:
             salts = [self.node.clock.salt() for _ in events]
             cases.append(self.connection, after, events, salts, self.node.rules.digest)

@@ -40,6 +40,7 @@ LOOK_EVERY = timedelta(minutes=1)
 FETCH_EVERY = timedelta(minutes=5)  # somebody may have a newer directory
 MISSED_EVERY = timedelta(seconds=20)  # the same, where somebody was met whom ours does not know
 PAUSE_SECONDS = 0.5
+GATHER_SECONDS = 0.01  # a look costs about what an act costs: under load one look finds what many commits left
 TICKS, CORE, PEERS, DOCUMENTS = "ticks", "the core", "comparing", "documents"  # lanes beside those of the peers
 DIRECTORY = "the directory"
 SENDS_PER_PEER = 4  # a peer that hangs holds no more threads than this, twice; one that failed holds one (F11)
@@ -50,6 +51,14 @@ SAFE = (Verb.RELEASE, Verb.EXTEND)  # what the core is asked while the node is r
 SEQUENCE_BATCH = 10_000
 SEQUENCER_LEASE = timedelta(seconds=10)
 SEQUENCE_SECONDS = 0.25  # under load one signed checkpoint stands for many commits; a position comes within a second
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often is done what nobody waits for."""
+
+    compare_every: timedelta = COMPARE_EVERY
+    sequence_seconds: float = SEQUENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,9 @@ class Worker:
     which is how the simulator and the tests drive it."""
 
     def __init__(self, service: Service, delivery: Delivery, executor: Executor | None = None,
-                 awake: threading.Event | None = None) -> None:
+                 awake: threading.Event | None = None, pace: Pace | None = None) -> None:
         self.service, self.delivery, self.executor = service, delivery, executor
+        self.pace = pace or Pace(sequence_seconds=SEQUENCE_SECONDS if executor is not None else 0.0)
         self.recovery = Recovery(service, delivery.transport, delivery.core)
         self.owner = self.node.clock.new_id()
         self._looked_at: datetime | None = None
@@ -89,11 +99,13 @@ class Worker:
         return self.service.node
 
     def run(self) -> None:
-        """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us."""
+        """Until `stop`: do what is due, then sleep until the next is, or somebody wakes us: a commit that left work,
+        or the end of something that was done, which leaves room for the next."""
         while not self._stop.is_set():
             self.awake.clear()
-            if not self._guarded(self.once):
-                self.awake.wait(PAUSE_SECONDS)
+            self.look()
+            self.awake.wait(PAUSE_SECONDS)
+            self._stop.wait(GATHER_SECONDS)
 
     def stop(self) -> None:
         self._stop.set()
@@ -103,6 +115,10 @@ class Worker:
         """Look at the home now, not only in a minute, and ask the others for a newer directory (SIGHUP)."""
         self._looked_at = self._fetched_at = None
         self.awake.set()
+
+    def look(self) -> bool:
+        """`once`, and whatever goes wrong in it ends in the log."""
+        return bool(self._guarded(self.once))
 
     def once(self) -> bool:
         """Everything that is due now, once. Whether there was anything."""
@@ -123,7 +139,7 @@ class Worker:
     def _due(self) -> Due:
         """What is due, claimed. A look that finds nothing writes nothing."""
         now = self.node.clock.now()
-        before = now - COMPARE_EVERY
+        before = now - self.pace.compare_every
         with self.node.store.reading() as connection:
             waits = waiting(connection, now, before)
         ticks = self._room(TICKS, BATCH)
@@ -239,11 +255,11 @@ class Worker:
 
     def _sequence(self) -> None:
         now, second = self.node.clock.now(), self.node.clock.seconds()
-        if self.executor is not None and second - self._sequenced < SEQUENCE_SECONDS:
+        if second - self._sequenced < self.pace.sequence_seconds:
             return
         self._sequenced = second
         with self.node.store.reading() as connection:
-            if audit.unplaced(connection) == 0:
+            if not audit.is_behind(connection):
                 return
         jws = None
         with self.node.store.writing() as connection:

@@ -20,7 +20,7 @@ from arrp.wire.audit import leaf_hash_erased, private_digest
 from arrp.wire.codec import halves, joined
 
 _VERSION = select(cases.c.version).where(of(cases.c.id))
-_LOCK = Prepared(_VERSION.with_for_update())
+_LOCK, _LOOK = Prepared(_VERSION.with_for_update()), Prepared(_VERSION)
 _APPEND = Prepared(insert(events).inline())  # nobody asks which ids the rows were given
 _NOTE = Prepared(update(cases).where(of(cases.c.id)))
 
@@ -63,8 +63,8 @@ class Folds:
 
     def read(self, connection: Connection, id: str, may: May = anybody) -> Case:
         """Raises NotFound, with the same words for a case that is not there and one that must not be known."""
-        version = connection.execute(_VERSION, {"of_id": id}).scalar()
-        found = self.at(connection, id, version) if version is not None else None
+        row = _LOOK.run(connection, {"of_id": id}).fetchone()
+        found = self.at(connection, id, row[0]) if row is not None else None
         if found is None or not may(connection, found):
             raise NotFound(f"there is no case {id} on this node")
         return found
@@ -83,7 +83,7 @@ class Folds:
         known = self._known.get(id)
         if known is not None and known.version == version:
             return known
-        found = fold(self.me, id, log_of(connection, id))
+        found = fold(self.me, id, log_of(connection, id) if version else [])
         if reads(connection):  # what a transaction sees before it commits may never be so
             self._keep_read(found)
         return found
@@ -171,14 +171,17 @@ class GivenBefore:
     last: int
 
 
+_GIVEN_BEFORE, _NOTE_GIVEN = Prepared(select(given).where(of(given.c.id))), Prepared(insert(given))
+
+
 def given_before(connection: Connection, id: str) -> GivenBefore | None:
-    row = connection.execute(select(given).where(given.c.id == id)).first()
+    row = _GIVEN_BEFORE.run(connection, {"of_id": id}).fetchone()
     return GivenBefore(*row) if row else None
 
 
 def note_given(connection: Connection, said: GivenBefore) -> None:
-    connection.execute(insert(given).values(id=said.id, case_id=said.case_id, mark=said.mark, first=said.first,
-                                            last=said.last))
+    _NOTE_GIVEN.run(connection, {"id": said.id, "case_id": said.case_id, "mark": said.mark, "first": said.first,
+                                 "last": said.last})
 
 
 def note_state(connection: Connection, case: Case, due_at: datetime | None) -> None:

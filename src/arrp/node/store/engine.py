@@ -7,9 +7,10 @@ polls a busy file starves the others. A node's SQLite file has one writing proce
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from arrp.core.errors import Conflict, Corrupt, Unreachable
 from arrp.node.store.migrate import migrate
+from arrp.node.store.prepared import say
 
 _READS = "arrp_reads"
 BEGINS = WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
@@ -26,11 +28,12 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_tim
 class Store:
     """An open store. `writing` and `reading` are its only doors; a `with` block is one transaction."""
 
-    def __init__(self, url: str) -> None:
-        """Raises Corrupt, and Unreachable for a database that is away."""
+    def __init__(self, url: str, driver: type[sqlite3.Connection] = sqlite3.Connection) -> None:
+        """`driver` is what opens a SQLite file: that of the simulator fails at any statement it is told to. Raises
+        Corrupt, and Unreachable for a database that is away."""
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite(url, WRITE) if self.is_sqlite else _postgresql(url)
-        readers = _sqlite(url, READ) if self.is_sqlite else self.engine
+        self.engine = _sqlite(url, WRITE, driver) if self.is_sqlite else _postgresql(url)
+        readers = _sqlite(url, READ, driver) if self.is_sqlite else self.engine
         self._readers = readers.execution_options(**{_READS: True})
         self.broken = threading.Event()  # F04: the disk failed under a commit; nothing more is written
         self._batch = Batch(self.engine, self.broken) if self.is_sqlite else None
@@ -43,18 +46,13 @@ class Store:
             why = " ".join(str(error.orig).split())
             raise Unreachable(f"the store cannot be opened now ({why}): see to its database, then try again") from error
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that commits when the block ends, with full fsync, and not otherwise."""
-        begun = self.engine.begin() if self._batch is None else self._batch.part()
-        with begun as connection:
-            yield connection
+        return self.engine.begin() if self._batch is None else self._batch.part()
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state and writes nothing."""
-        with self._readers.connect() as connection:
-            yield connection
+        return self._readers.begin()
 
     def close(self) -> None:
         self._readers.dispose()
@@ -145,7 +143,7 @@ class _Commit:
     def _said(self, statement: str) -> None:
         """Nobody knows where a transaction stands that fails at its own seams: then it is nobody's."""
         try:
-            self.connection.exec_driver_sql(statement)
+            say(self.connection, statement)
         except DBAPIError:
             self.is_broken = True
             raise
@@ -215,9 +213,9 @@ def _postgresql(url: str) -> Engine:
     return create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True)  # names stay out of the log
 
 
-def _sqlite(url: str, begin: str) -> Engine:
+def _sqlite(url: str, begin: str, driver: type[sqlite3.Connection]) -> Engine:
     """`begin` is said here and not by a listener: an engine with one looks for listeners at each statement."""
-    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "factory": driver}, hide_parameters=True)
     dialect: Any = engine.dialect
     dialect.do_begin = lambda driver: driver.execute(begin)
 

@@ -22,18 +22,21 @@ class Said(Protocol):
     @property
     def rowcount(self) -> int: ...
     def fetchone(self) -> Any: ...
+    def fetchall(self) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
     """A statement as one kind of store takes it: its text, and how each value is converted, in the order in which it
-    takes them; `named` if it takes them by their names."""
+    takes them; `named` if it takes them by their names; `own` are the values that stand in the statement itself."""
 
     text: str
     values: tuple[tuple[str, Callable[[Any], Any] | None], ...]
     named: bool
+    own: Values
 
     def of(self, values: Values) -> Any:
+        values = {**self.own, **values} if self.own else values
         if self.named:
             return {name: convert(values[name]) if convert else values[name] for name, convert in self.values}
         return [convert(values[name]) if convert else values[name] for name, convert in self.values]
@@ -42,7 +45,7 @@ class _Written:
 class Prepared:
     """One statement; the values that it is run with have the same names each time."""
 
-    def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]] | Insert | Update | Delete) -> None:
         self._statement, self._written = statement, dict[tuple[str, frozenset[str]], _Written]()
 
     def run(self, connection: Connection, values: Values) -> Said:
@@ -50,7 +53,7 @@ class Prepared:
         if _is_watched(connection):
             return connection.execute(self._statement, values)
         written = self._for(connection, values)
-        return _said(connection, written, lambda cursor: cursor.execute(written.text, written.of(values)))
+        return _said(connection, written.text, lambda cursor: cursor.execute(written.text, written.of(values)))
 
     def run_all(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Once for each row; there is one at least."""
@@ -60,7 +63,8 @@ class Prepared:
             connection.execute(self._statement, rows)
         else:
             written = self._for(connection, rows[0])
-            _said(connection, written, lambda cursor: cursor.executemany(written.text, list(map(written.of, rows))))
+            values = [written.of(row) for row in rows]
+            _said(connection, written.text, lambda cursor: cursor.executemany(written.text, values))
 
     def _for(self, connection: Connection, values: Values) -> _Written:
         key = connection.dialect.name, frozenset(values)
@@ -72,10 +76,19 @@ class Prepared:
         dialect = connection.dialect
         compiled: Any = self._statement.compile(dialect=dialect, column_keys=list(values))
         names = compiled.positiontup or list(compiled.binds)
-        assert set(names) <= set(values), f"{set(names) - set(values)} have no value"
+        own = {name: compiled.binds[name].value for name in names if name not in values}
+        assert None not in own.values(), f"{own} have no value"
         kinds = {name: compiled.binds[name].type.dialect_impl(dialect) for name in names}
         converts = tuple((name, kinds[name].bind_processor(dialect)) for name in names)
-        return _Written(str(compiled), converts, not compiled.positiontup)
+        return _Written(str(compiled), converts, not compiled.positiontup, own)
+
+
+def say(connection: Connection, statement: str) -> None:
+    """A statement without values, as the driver takes it."""
+    if _is_watched(connection):
+        connection.exec_driver_sql(statement)
+    else:
+        _said(connection, statement, lambda cursor: cursor.execute(statement))
 
 
 def _is_watched(connection: Connection) -> bool:
@@ -83,13 +96,13 @@ def _is_watched(connection: Connection) -> bool:
     return bool(connection.engine.dispatch.before_cursor_execute)
 
 
-def _said(connection: Connection, written: _Written, run: Callable[[Any], object]) -> Said:
+def _said(connection: Connection, statement: str, run: Callable[[Any], object]) -> Said:
     assert connection.in_transaction(), "a prepared statement begins no transaction"
     cursor: Any = connection.connection.cursor()
     try:
         run(cursor)
     except _errors(connection) as error:  # a line that is gone is noticed again when the transaction ends
-        raise DBAPIError.instance(written.text, None, error, _errors(connection), hide_parameters=True,
+        raise DBAPIError.instance(statement, None, error, _errors(connection), hide_parameters=True,
                                   dialect=connection.dialect) from error
     return cursor  # type: ignore[no-any-return]
 

@@ -11,18 +11,45 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from arrp.core.errors import Unreachable
 from arrp.core.events import KINDS
 from arrp.core.messages import Head
-from arrp.node.store.tables import When, acts, cases, conversations, inbox, outbox, peers
+from arrp.node.store.prepared import Prepared
+from arrp.node.store.tables import Instant, When, acts, cases, conversations, inbox, of, outbox, peers
 from arrp.node.store.talk import Conversation, KeptAct
 from arrp.node.store.work import remember, remembered
 from arrp.wire.codec import dumps
 
 _EPOCH, _SINCE, _UNTIL = "epoch", "recovering since", "recovered at"
 FACTS = tuple(kind for kind, row in KINDS.items() if not (row.command and row.waits))  # what may leave meanwhile
+
+
+_LAST = "~"  # behind every request
+_AT = bindparam("at", type_=Instant())
+_KEEP_STATED = Prepared(update(peers).where(of(peers.c.id), or_(peers.c.stated_at.is_(None), peers.c.stated_at <= _AT)))
+_NOT_BEFORE = Prepared(select(peers.c.id).where(of(peers.c.id), peers.c.stated_at >= _AT))
+_KEEP_APART = Prepared(update(peers).where(of(peers.c.id)))
+_BETWEEN = select(conversations).where(
+    of(conversations.c.peer), conversations.c.request > bindparam("after", type_=Text()),
+    conversations.c.request <= bindparam("until", type_=Text()),
+).order_by(conversations.c.request).limit(bindparam("most", type_=Integer()))
+_WITH_PEER = Prepared(_BETWEEN)
+_OPEN_WITH_PEER = Prepared(_BETWEEN.join(cases).where(cases.c.state != "closed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +132,17 @@ def asked(connection: Connection, peer: str, copies: str | None, anomaly: str | 
 
 def keep_stated_at(connection: Connection, peer: str, at: datetime) -> bool:
     """Whether a state exchange is as new as the newest one of that peer."""
-    newer = or_(peers.c.stated_at.is_(None), peers.c.stated_at <= at)
-    return connection.execute(update(peers).where(peers.c.id == peer, newer).values(stated_at=at)).rowcount == 1
+    return _KEEP_STATED.run(connection, {"of_id": peer, "at": at, "stated_at": at}).rowcount == 1
 
 
 def is_new(connection: Connection, peer: str, at: datetime) -> bool:
     """Whether a peer never stated so late a time before."""
-    newest = connection.execute(select(peers.c.stated_at).where(peers.c.id == peer)).scalar()
-    return newest is None or at > newest
+    return _NOT_BEFORE.run(connection, {"of_id": peer, "at": at}).fetchone() is None
 
 
 def keep_apart(connection: Connection, peer: str, by: timedelta) -> None:
     """How far a peer's clock is before ours, as it last stated; a slow line makes it seem behind."""
-    apart = by // timedelta(microseconds=1)
-    connection.execute(update(peers).where(peers.c.id == peer).values(apart=apart))
+    _KEEP_APART.run(connection, {"of_id": peer, "apart": by // timedelta(microseconds=1)})
 
 
 def apart(connection: Connection) -> dict[str, timedelta]:
@@ -137,22 +161,19 @@ def anomalies(connection: Connection) -> list[tuple[str, str]]:
 
 def with_peer(connection: Connection, peer: str, after: str, until: str, most: int) -> list[Conversation]:
     """Conversations of cases that are not closed, by request, those after `after` up to `until`."""
-    query = _between(peer, after, until).join(cases).where(cases.c.state != "closed").limit(most)
-    return [Conversation(*row) for row in connection.execute(query)]
+    between = {"of_peer": peer, "after": after, "until": until or _LAST, "most": most}
+    return [Conversation(*row) for row in _OPEN_WITH_PEER.run(connection, between).fetchall()]
 
 
 def all_with_peer(connection: Connection, peer: str, after: str, until: str, most: int) -> list[Conversation]:
     """The same, of closed cases too."""
-    return [Conversation(*row) for row in connection.execute(_between(peer, after, until).limit(most))]
-
-
-def _between(peer: str, after: str, until: str) -> Select[Any]:
-    query = select(conversations).where(conversations.c.peer == peer, conversations.c.request > after)
-    query = query.where(conversations.c.request <= until) if until else query
-    return query.order_by(conversations.c.request)
+    between = {"of_peer": peer, "after": after, "until": until or _LAST, "most": most}
+    return [Conversation(*row) for row in _WITH_PEER.run(connection, between).fetchall()]
 
 
 def named(connection: Connection, peer: str, requests: Sequence[str]) -> dict[str, Conversation]:
+    if not requests:
+        return {}
     query = select(conversations).where(conversations.c.peer == peer, conversations.c.request.in_(requests))
     return {row.request: Conversation(*row) for row in connection.execute(query)}
 

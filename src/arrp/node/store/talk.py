@@ -7,8 +7,10 @@ a number is taken, so numbers are dense and in commit order.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +21,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     select,
     true,
     tuple_,
@@ -188,8 +191,9 @@ _SAME_ACT = select(acts.c.act_hash).where(of(acts.c.act_hash) | of(acts.c.by, ac
 _KEEP_ACT = Prepared(insert(acts).from_select(
     list(acts.c), select(*(bindparam(column.name, type_=column.type) for column in acts.c)).where(~_SAME_ACT.exists())
 ).execution_options(preserve_rowcount=True))
-_ACT = select(acts).where(of(acts.c.act_hash))
-_OWN_ACT = select(acts).where(of(acts.c.by, acts.c.act))
+_ACT = Prepared(select(acts).where(of(acts.c.act_hash)))
+_OWN_ACT = Prepared(select(acts).where(of(acts.c.by, acts.c.act)))
+_APPROVED = Prepared(update(acts).where(of(acts.c.act_hash)))
 
 
 def keep_act(connection: Connection, act: KeptAct) -> None:
@@ -209,22 +213,22 @@ def approved(connection: Connection, act_hash: str, approval: Approval) -> None:
     kept = act(connection, act_hash)
     assert kept is not None, "an act that was never kept cannot be approved"
     said = dumps(_Approvals((*kept.approvals, approval)))
-    connection.execute(update(acts).where(acts.c.act_hash == act_hash).values(approvals=said))
+    _APPROVED.run(connection, {"of_act_hash": act_hash, "approvals": said})
 
 
 def act(connection: Connection, act_hash: str) -> KeptAct | None:
-    return _act(connection.execute(_ACT, {"of_act_hash": act_hash}).first())
+    return _act(_ACT.run(connection, {"of_act_hash": act_hash}).fetchone())
 
 
 def own_act(connection: Connection, me: str, act_id: str) -> KeptAct | None:
-    return _act(connection.execute(_OWN_ACT, {"of_by": me, "of_act": act_id}).first())
+    return _act(_OWN_ACT.run(connection, {"of_by": me, "of_act": act_id}).fetchone())
 
 
 def _act(row: Any) -> KeptAct | None:
     if row is None:
         return None
-    said = loads(_Approvals, row.approvals).approvals
-    return KeptAct(row.act_hash, row.act, row.by, row.kind, row.case_id, row.bytes or b"", row.salt or b"", said)
+    act_hash, act, by, kind, case_id, data, salt, said = row[:len(acts.c)]
+    return KeptAct(act_hash, act, by, kind, case_id, data or b"", salt or b"", loads(_Approvals, said).approvals)
 
 
 _COUNTS = ("applied", "superseded")
@@ -294,16 +298,25 @@ def is_due(now: When) -> ColumnElement[bool]:
 
 
 _DUE = is_due(bindparam("now", type_=Instant()))
-_WAITING = select(outbox.c.peer, outbox.c.urgency).where(_DUE).group_by(outbox.c.peer, outbox.c.urgency).order_by(
-    outbox.c.urgency.desc(), func.min(outbox.c.due_at), outbox.c.peer)
+_WAITING = Prepared(select(outbox.c.peer, outbox.c.urgency).where(_DUE).group_by(outbox.c.peer, outbox.c.urgency)
+                    .order_by(outbox.c.urgency.desc(), func.min(outbox.c.due_at), outbox.c.peer))
 _EARLIER = outbox.alias()
 _WAITS = exists().where(_EARLIER.c.peer == outbox.c.peer, _EARLIER.c.request == outbox.c.request,
                         _EARLIER.c.state == "queued", _EARLIER.c.id < outbox.c.id)
-_NEXT = select(*_OUT).where(
-    _DUE, of(outbox.c.peer, outbox.c.urgency), outbox.c.kind.in_(bindparam("kinds", expanding=True)),
-    ~_WAITS | outbox.c.kind.in_(JUMPING)
-).order_by(outbox.c.due_at, outbox.c.id).limit(bindparam("room")).with_for_update(skip_locked=True)
-_LEASE = update(outbox).where(of(outbox.c.id)).values(due_at=bindparam("until"), tries=outbox.c.tries + 1)
+_LEASE = Prepared(update(outbox).where(of(outbox.c.id)).values(due_at=bindparam("until"), tries=outbox.c.tries + 1))
+
+
+def _is_one_of(kinds: Sequence[str]) -> ColumnElement[bool]:
+    return outbox.c.kind.in_([literal_column(f"'{kind}'") for kind in kinds])
+
+
+@cache
+def _next(kinds: tuple[str, ...]) -> Prepared:
+    """What one peer is sent next: acts of `kinds`, if some are named."""
+    query = select(*_OUT).where(_DUE, of(outbox.c.peer, outbox.c.urgency), ~_WAITS | _is_one_of(JUMPING))
+    query = query.where(_is_one_of(kinds)) if kinds else query
+    return Prepared(query.order_by(outbox.c.due_at, outbox.c.id).limit(bindparam("room"))
+                    .with_for_update(skip_locked=True))
 
 
 def claim(connection: Connection, now: datetime, lease: timedelta, most: int, lanes: Lanes = Lanes()
@@ -312,24 +325,25 @@ def claim(connection: Connection, now: datetime, lease: timedelta, most: int, la
     or a refused act stops nobody else (R-26); what does not wait in a gap does not wait here either (R-27). Each
     peer's queue is read as far as it has room: a long one costs nobody time (F07). The lease makes a crashed send
     due again."""
-    found: list[Any] = []
+    found: list[Unreceipted] = []
     taken = Counter[str]()
-    for peer, urgency in connection.execute(_WAITING, {"now": now}).all():
+    for peer, urgency in _WAITING.run(connection, {"now": now}).fetchall():
         room = min((1 if peer in lanes.failing else lanes.each) - taken[peer], most - len(found))
         if peer in lanes.busy or room <= 0:
             continue
-        about = {"now": now, "of_peer": peer, "of_urgency": urgency, "kinds": lanes.kinds or tuple(KINDS)}
-        rows = connection.execute(_NEXT, {**about, "room": room}).all()
+        about = {"now": now, "of_peer": peer, "of_urgency": urgency, "room": room}
+        rows = [_unreceipted(row) for row in _next(lanes.kinds).run(connection, about).fetchall()]
         taken[peer] += len(rows)
         found += rows
     if found:
-        connection.execute(_LEASE, [{"of_id": row.id, "until": now + lease} for row in found])
-    return [_unreceipted(row) for row in found]
+        _LEASE.run_all(connection, [{"of_id": row.id, "until": now + lease} for row in found])
+    return found
 
 
 def _unreceipted(row: Any) -> Unreceipted:
-    return Unreceipted(row.id, row.peer, row.request, row.number, row.act_hash, row.kind, row.urgency, row.head,
-                       loads(_Hashes, row.attached).hashes, row.tries)
+    id, peer, request, number, act_hash, kind, urgency, head, attached, tries = row
+    return Unreceipted(id, peer, request, number, act_hash, kind, urgency, head, loads(_Hashes, attached).hashes,
+                       tries)
 
 
 def refused(connection: Connection, id: int, most: int) -> bool:

@@ -11,14 +11,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from arrp.core.messages import Checkpoint
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import When, intents, joins, leases, meta, peers
+from arrp.node.store.prepared import Prepared
+from arrp.node.store.tables import Instant, When, intents, joins, leases, meta, of, peers
+
+_NOW = bindparam("now", type_=Instant())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,17 @@ class Turns:
         return taken
 
 
+_INTEND, _ANSWERED = Prepared(insert(intents)), Prepared(update(intents).where(of(intents.c.ref)))
+
+
 def intend(connection: Connection, intent: Effect, peer: str, verb: str, now: datetime) -> None:
     """The core is to be asked, for the sake of a request of `peer`."""
-    connection.execute(insert(intents).values(ref=intent.ref, case_id=intent.case_id, peer=peer, verb=verb, due_at=now,
-                                              tries=intent.tries))
+    _INTEND.run(connection, {"ref": intent.ref, "case_id": intent.case_id, "peer": peer, "verb": verb, "due_at": now,
+                             "tries": intent.tries})
 
 
 def answered(connection: Connection, ref: str, now: datetime) -> None:
-    connection.execute(update(intents).where(intents.c.ref == ref).values(answered_at=now))
+    _ANSWERED.run(connection, {"of_ref": ref, "answered_at": now})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +97,13 @@ def is_effect_due(now: When) -> ColumnElement[bool]:
 
 def claim_effects(connection: Connection, now: datetime, lease: timedelta, room: Room) -> list[Effect]:
     """Intents that are due, those for one peer in turn with those for others."""
-    due = is_effect_due(now)
-    due = and_(due, intents.c.verb.in_(room.verbs)) if room.verbs else due
-    refs = _next(connection, intents, intents.c.ref, due, room)
-    query = select(intents.c.ref, intents.c.case_id, intents.c.tries).where(intents.c.ref.in_(refs), due)
-    rows = connection.execute(query.order_by(intents.c.due_at).with_for_update(skip_locked=True)).all()
-    if not rows:
-        return []
-    connection.execute(
-        update(intents).where(intents.c.ref.in_([row.ref for row in rows]))
-        .values(due_at=now + lease, tries=intents.c.tries + 1)
-    )
-    return [Effect(*row) for row in rows]
+    return [Effect(*row) for row in _effects(room.verbs).take(connection, now, lease, room)]
 
 
 def backlog(connection: Connection, peer: str, now: datetime, most: int) -> int:
     """How much the core is to be asked now for the sake of a peer's requests, counted up to `most` of each sort."""
-    sorts = (select(intents.c.ref).where(intents.c.peer == peer, is_effect_due(now)),
-             select(joins.c.request).where(joins.c.peer == peer, is_join_due(now)))
-    return sum(len(connection.execute(sort.limit(most)).all()) for sort in sorts)
+    about = {"now": now, "of_peer": peer, "most": most}
+    return sum(len(sort.run(connection, about).fetchall()) for sort in _BACKLOG)
 
 
 def retry_effect(connection: Connection, ref: str, due_at: datetime) -> None:
@@ -133,9 +128,12 @@ def ask_again(connection: Connection, now: datetime) -> None:
     connection.execute(update(joins).where(joins.c.done_at.is_(None), joins.c.due_at > now).values(due_at=now))
 
 
+_ASK_JOIN, _JOINED = Prepared(insert(joins)), Prepared(update(joins).where(of(joins.c.request)))
+
+
 def ask_join(connection: Connection, join: Join, peer: str, now: datetime) -> None:
-    connection.execute(insert(joins).values(request=join.request, case_id=join.case_id, peer=peer, key=join.key,
-                                            due_at=now, tries=join.tries))
+    _ASK_JOIN.run(connection, {"request": join.request, "case_id": join.case_id, "peer": peer, "key": join.key,
+                               "due_at": now, "tries": join.tries})
 
 
 def is_join_due(now: When) -> ColumnElement[bool]:
@@ -144,32 +142,49 @@ def is_join_due(now: When) -> ColumnElement[bool]:
 
 
 def claim_joins(connection: Connection, now: datetime, lease: timedelta, room: Room) -> list[Join]:
-    due = is_join_due(now)
-    requests = _next(connection, joins, joins.c.request, due, room)
-    query = select(joins.c.request, joins.c.case_id, joins.c.key, joins.c.tries)
-    query = query.where(joins.c.request.in_(requests), due).order_by(joins.c.due_at)
-    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-    if not rows:
-        return []
-    connection.execute(
-        update(joins).where(joins.c.request.in_([row.request for row in rows]))
-        .values(due_at=now + lease, tries=joins.c.tries + 1)
-    )
-    return [Join(*row) for row in rows]
+    return [Join(*row) for row in _JOINS.take(connection, now, lease, room)]
 
 
-def _next(connection: Connection, table: Table, key: Column[str], due: ColumnElement[bool], room: Room) -> list[str]:
-    """Of each peer its oldest, as many as there is room for; of those whose turn it is."""
-    order = (table.c.due_at, key)
-    place = func.row_number().over(partition_by=table.c.peer, order_by=order).label("place")
-    ranked = select(table.c.peer, key.label("key"), table.c.due_at, place).where(due).subquery()
-    oldest = select(ranked.c.peer, ranked.c.key).where(ranked.c.place <= room.most)
-    rows = connection.execute(oldest.order_by(ranked.c.due_at, ranked.c.key))
-    return room.turns.take(((row.peer, row.key) for row in rows), room.most)
+class _Claim:
+    """How rows of one table are taken in turn: `key` names one, `due` says which, `found` is what its taker gets."""
+
+    def __init__(self, key: Column[str], due: ColumnElement[bool], *found: Column[Any]) -> None:
+        table = key.table
+        order = (table.c.due_at, key)
+        place = func.row_number().over(partition_by=table.c.peer, order_by=order).label("place")
+        ranked = select(table.c.peer, key.label("key"), table.c.due_at, place).where(due).subquery()
+        self._key = key.name
+        self._oldest = Prepared(select(ranked.c.peer, ranked.c.key).where(ranked.c.place <= bindparam("most"))
+                                .order_by(ranked.c.due_at, ranked.c.key))
+        self._row = Prepared(select(*found).where(of(key), due).with_for_update(skip_locked=True))
+        self._lease = Prepared(update(table).where(of(key)).values(due_at=bindparam("until"), tries=table.c.tries + 1))
+
+    def take(self, connection: Connection, now: datetime, lease: timedelta, room: Room) -> list[Any]:
+        """Of each peer its oldest, as many as there is room for; of those whose turn it is, what nobody else took."""
+        waiting = self._oldest.run(connection, {"now": now, "most": room.most}).fetchall()
+        taken = []
+        for key in room.turns.take(waiting, room.most):
+            row = self._row.run(connection, {"now": now, f"of_{self._key}": key}).fetchone()
+            if row is not None:
+                self._lease.run(connection, {f"of_{self._key}": key, "until": now + lease})
+                taken.append(row)
+        return taken
+
+
+@cache
+def _effects(verbs: tuple[str, ...]) -> _Claim:
+    due = is_effect_due(_NOW)
+    due = and_(due, or_(*(intents.c.verb == verb for verb in verbs))) if verbs else due
+    return _Claim(intents.c.ref, due, intents.c.ref, intents.c.case_id, intents.c.tries)
+
+
+_JOINS = _Claim(joins.c.request, is_join_due(_NOW), joins.c.request, joins.c.case_id, joins.c.key, joins.c.tries)
+_BACKLOG = (Prepared(select(intents.c.ref).where(of(intents.c.peer), is_effect_due(_NOW)).limit(bindparam("most"))),
+            Prepared(select(joins.c.request).where(of(joins.c.peer), is_join_due(_NOW)).limit(bindparam("most"))))
 
 
 def joined(connection: Connection, request: str, now: datetime) -> None:
-    connection.execute(update(joins).where(joins.c.request == request).values(done_at=now))
+    _JOINED.run(connection, {"of_request": request, "done_at": now})
 
 
 def waited_in(connection: Connection, requests: Iterable[str]) -> list[str]:
@@ -183,16 +198,20 @@ def erase_joins(connection: Connection, case_id: str) -> None:
     connection.execute(update(joins).where(joins.c.case_id == case_id).values(key=""))
 
 
+_LEASE = Prepared(update(leases).where(
+    of(leases.c.name), (leases.c.owner == bindparam("me")) | (leases.c.until <= _NOW)))
+
+
 def lease(connection: Connection, name: str, owner: str, now: datetime, until: datetime) -> bool:
     """Whether `owner` has the lease until `until`: one sequencer, whoever else is running."""
-    if connection.execute(select(leases.c.name).where(leases.c.name == name)).first() is None:
-        with suppress(IntegrityError), connection.begin_nested():  # another worker was first: the update decides
-            connection.execute(insert(leases).values(name=name, owner=owner, until=now))
-    taken = connection.execute(
-        update(leases).where(leases.c.name == name, (leases.c.owner == owner) | (leases.c.until <= now))
-        .values(owner=owner, until=until)
-    )
-    return taken.rowcount == 1
+    wish = {"of_name": name, "me": owner, "now": now, "owner": owner, "until": until}
+    if _LEASE.run(connection, wish).rowcount == 1:
+        return True
+    if connection.execute(select(leases.c.name).where(leases.c.name == name)).first() is not None:
+        return False
+    with suppress(IntegrityError), connection.begin_nested():  # another worker was first: the update decides
+        connection.execute(insert(leases).values(name=name, owner=owner, until=now))
+    return _LEASE.run(connection, wish).rowcount == 1
 
 
 def know_peer(connection: Connection, id: str) -> None:
@@ -200,8 +219,11 @@ def know_peer(connection: Connection, id: str) -> None:
         connection.execute(insert(peers).values(id=id, checkpoint_size=0))
 
 
+_COMPARED = Prepared(update(peers).where(of(peers.c.id)))
+
+
 def compared(connection: Connection, peer: str, now: datetime) -> None:
-    connection.execute(update(peers).where(peers.c.id == peer).values(compared_at=now))
+    _COMPARED.run(connection, {"of_id": peer, "compared_at": now})
 
 
 def compare_again(connection: Connection, peer: str) -> None:
@@ -251,10 +273,15 @@ def kept_checkpoints(connection: Connection) -> list[tuple[str, str, str | None]
     return [(row.id, row.checkpoint, row.contradiction) for row in connection.execute(query.order_by(peers.c.id))]
 
 
+_REMEMBERED, _REMEMBER = Prepared(select(meta.c.value).where(of(meta.c.name))), Prepared(
+    update(meta).where(of(meta.c.name)))
+
+
 def remembered(connection: Connection, name: str) -> str | None:
-    return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+    row = _REMEMBERED.run(connection, {"of_name": name}).fetchone()
+    return row[0] if row else None
 
 
 def remember(connection: Connection, name: str, value: str) -> None:
-    if connection.execute(update(meta).where(meta.c.name == name).values(value=value)).rowcount == 0:
+    if _REMEMBER.run(connection, {"of_name": name, "value": value}).rowcount == 0:
         connection.execute(insert(meta).values(name=name, value=value))

@@ -1,4 +1,4 @@
-"""Keepers of the directory, for tests: three, two of whom sign; and what they are handed in."""
+"""Keepers of the directory of a world: three, two of whom sign; and what they are handed in."""
 
 from __future__ import annotations
 
@@ -68,7 +68,11 @@ def first_edition(members: Mapping[str, tuple[Participant, NodeKeys]], at: datet
 
 def following(before: Opened, entry: SignedText, at: datetime, *, reissued: bool = False) -> Opened:
     """The next version with this entry, checked as every node checks it."""
-    wanted = Wanted((entry,), reissued)
+    return changed(before, Wanted((entry,), reissued), at)
+
+
+def changed(before: Opened, wanted: Wanted, at: datetime) -> Opened:
+    """The next version with what is wanted."""
     after = published(next_edition(before, before, wanted, (at, at + VALID)))
     check_next(before, after, at)
     return after
