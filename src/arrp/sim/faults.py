@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 
 from arrp.connectors.faults import FAULTS, Fault
-from arrp.sim.disk import Strike
+from arrp.node.store import recovering
+from arrp.sim.disk import Strike, spared
 from arrp.sim.judge import Judge
 from arrp.sim.network import CALM, Weather
 from arrp.sim.process import Process
@@ -68,7 +69,8 @@ class Faults:
         if self._kinds:
             name = self._dice.choice(self._kinds)
             self.counts[name] += 1
-            id = self._dice.choice(list(self._world.hosts))
+            # What two that spoke with each other have both forgotten, nobody can give back: one node loses its disk.
+            id = self._unlucky if name == "old_backups" else self._dice.choice(list(self._world.hosts))
             self.told.append((self._world.time.at, f"* {name.replace('_', ' ')}: {id}"))
             self._TABLE[name](self, id)
 
@@ -125,22 +127,26 @@ class Faults:
             self._world.stop(extra)
             self._world.restart(id)
 
-    def _old_backup(self, _id: str) -> None:
-        """A copy is made; the next time, the disk is gone and the copy is all there is. It is one node's fate: what
-        two that spoke with each other have both forgotten, nobody can give back."""
-        id = self._unlucky
-        process = self._world.running(id)
-        if process is None or self._world.is_busy:
+    def _old_backup(self, id: str) -> None:
+        """A copy is made; the next time, the disk is gone and the copy is all there is, brought back as `arrp node
+        restore` does: a disk that somebody puts back in silence is not noticed where all that it forgot is closed."""
+        if self._world.is_busy:
             return
         self._world.stop_all(id)
-        copy = self._world.folder / f"{id}.backup"
-        if id in self._backups:
+        is_lost = id in self._backups
+        if is_lost:
             _copy(self._backups.pop(id), self._world.file(id))
             self._judge.forget(id)
         else:
-            self._backups[id] = _copy(self._world.file(id), copy)
+            self._backups[id] = _copy(self._world.file(id), self._world.folder / f"{id}.backup")
         self._trouble(id)
         self._world.restart(id)
+        if is_lost:
+            service = self._world.service(id)
+            with spared(), service.node.store.writing() as connection:
+                recovering.begin(connection, self._world.time.at)
+            service.look_back()
+
 
     # --- lines and clocks --------------------------------------------------------------------------------------
 
