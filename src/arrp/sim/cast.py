@@ -21,8 +21,8 @@ from arrp.core.money import Amount
 from arrp.core.period import Period
 from arrp.core.policy import Officer, Participant, Policy, Rules
 from arrp.node.directory import Directory, directory_of
-from arrp.node.keys import NodeKeys, OfficerKey, fresh_keys, key_id, person_key
 from arrp.node.home import Found, fitted
+from arrp.node.keys import NodeKeys, OfficerKey, fresh_keys, key_id, person_key
 from arrp.node.service import Node
 from arrp.node.standing import Standing, draft_standing
 from arrp.sim.keepers import changed, entry_of, first_edition, following

@@ -18,6 +18,7 @@ from arrp.core.errors import ArrpError
 from arrp.core.period import Period
 from arrp.sim.adversary import Adversary
 from arrp.sim.cast import Customs, Seat
+from arrp.sim.disk import spared
 from arrp.sim.faults import Faults
 from arrp.sim.judge import Judge, Violation
 from arrp.sim.money import Movements
@@ -119,7 +120,8 @@ class History:
                 pass
             if self._is_fine():
                 self._end()
-            return self._outcome()
+            with spared():
+                return self._outcome()
         finally:
             log.removeHandler(self._errors)
             log.setLevel(before[0])

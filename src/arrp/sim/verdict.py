@@ -47,8 +47,8 @@ def judge_the_end(world: World, judge: Judge, said: list[Said]) -> None:
     for waits in restless(world):
         judge.accuse("I20" if "outbox" in waits else "I5", waits.partition(":")[0], f"never comes to rest: {waits}")
     logs = {id: _log(world, id) for id in world.hosts}
-    for invariant, node, told in (*_views(world, set(judge.suspended)), *_numbers(world), *_written(world, logs), *_kept(world, said, judge),
-                                  *_people(world), *_withdrawn(world)):
+    for invariant, node, told in (*_views(world, set(judge.suspended)), *_numbers(world), *_written(world, logs),
+                                  *_kept(world, said, judge), *_people(world), *_withdrawn(world)):
         judge.accuse(invariant, node, told)
     for id in world.hosts:
         if id not in judge.liars:
@@ -137,8 +137,16 @@ def _written(world: World, logs: dict[str, list[Event]]) -> Told:
         for row in sent:
             count = heard.get((row.peer, row.act_hash, row.kind), 0)
             wanted = (1,) if row.state == "receipted" else (0, 1)
-            if row.peer in world.hosts and row.kind in KINDS and count not in wanted:
+            if row.peer in world.hosts and row.kind in KINDS and count not in wanted and not (
+                    count == 0 and KINDS[row.kind].command and _was_overtaken(world, row)):
                 yield "I3", row.peer, f"{row.kind} of {id}, {row.state}, is written {count} times"
+
+
+def _was_overtaken(world: World, row: Any) -> bool:
+    """R-27: a command that came after one which did not wait for it is not applied any more."""
+    query = text("SELECT count(*) FROM inbox WHERE act_hash = :act_hash AND outcome = 'superseded'")
+    with world.service(row.peer).node.store.reading() as connection:
+        return bool(connection.execute(query, {"act_hash": row.act_hash}).scalar())
 
 
 def _kept(world: World, said: list[Said], judge: Judge) -> Told:
