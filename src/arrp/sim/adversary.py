@@ -17,6 +17,7 @@ from arrp.core.messages import Act, Handling, Head, Urgency, Uses
 from arrp.core.money import Amount
 from arrp.core.request import Ask, Asked, Credit, Source, Terms
 from arrp.core.wishes import Keep, Release, Withdraw
+from arrp.sim.disk import spared
 from arrp.sim.world import World
 from arrp.wire.approvals import act_hash
 from arrp.wire.codec import act_bytes
@@ -135,7 +136,8 @@ class Adversary:
         """What an insider knows: the requests there are."""
         for id in self._world.hosts:
             if self._world.running(id) and self._dice.random() < 0.5:
-                return [request for case in self._world.cases(id) for request in case.requests]
+                with spared():
+                    return [request for case in self._world.cases(id) for request in case.requests]
         return []
 
     def _id(self) -> str:

@@ -47,6 +47,7 @@ class Faults:
         self.counts: dict[str, int] = dict.fromkeys(names, 0)
         self.strikes: dict[str, int] = {}
         self._backups: dict[str, Path] = {}
+        self._unlucky = dice.choice(list(world.hosts))
         self._kinds = [name for name in self.names if name in self._TABLE]
         world.struck = self._struck
         world.network.weather = self._weather()
@@ -120,8 +121,10 @@ class Faults:
             self._world.stop(extra)
             self._world.restart(id)
 
-    def _old_backup(self, id: str) -> None:
-        """A copy is made; the next time, the disk is gone and the copy is all there is."""
+    def _old_backup(self, _id: str) -> None:
+        """A copy is made; the next time, the disk is gone and the copy is all there is. It is one node's fate: what
+        two that spoke with each other have both forgotten, nobody can give back."""
+        id = self._unlucky
         process = self._world.running(id)
         if process is None or self._world.is_busy:
             return

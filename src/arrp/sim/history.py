@@ -132,11 +132,13 @@ class History:
 
     def _begin(self) -> None:
         """Things happen by themselves from now on, each again after a while."""
-        every: dict[Callable[[], None], float] = {self._people: 4 * 60, self._money: 30 * 60, self._sweep: 60}
+        every: dict[Callable[[], None], float] = {self._people: 2 * 60, self._money: 15 * 60, self._sweep: 60}
         if self.plan.faults:
             every[self._strike] = 8 * 60
         if self.adversary is not None:
-            every[self._attack] = 20
+            every[self._attack] = 2 * 60
+        self.movements.steal()
+        self._left -= 1
         for act, seconds in every.items():
             self._again(act, seconds / (_PACE.get(act.__name__, 1) if self.plan.brisk else 1))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from arrp.core.case import Case
+from arrp.core.case import Case, apply, fold
 from arrp.core.coins import Coins
 from arrp.core.errors import Conflict
 from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Event, Verb
@@ -69,15 +69,14 @@ class Judge:
         self._beside = Beside(world)
         self.troubled: dict[str, datetime] = {}  # nodes that could not work, until when
         self._changed: dict[tuple[str, str], None] = {}
-        self._read: defaultdict[str, dict[str, int]] = defaultdict(dict)  # node -> case -> number read last
+        self._cases: defaultdict[str, dict[str, Case]] = defaultdict(dict)  # node -> what its log says, folded here
         self._holds: defaultdict[str, dict[str, Seen]] = defaultdict(dict)  # node -> hold id
         self._placed: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)  # node -> request -> holds
         self._asked: dict[str, Event] = {}  # act hash -> the request as whoever asked wrote it
         self._signed: dict[str, int] = {}  # mandates: how many persons signed
         self._intended: defaultdict[str, set[str]] = defaultdict(set)
-        for id, standing in world.cast.standing.items():
+        for standing in world.cast.standing.values():
             self._signed[standing.act_hash] = len({one.officer for one in standing.attached.approvals})
-            self._read[id] = {}
         world.wrote = self._wrote
         world.restarted = self._started
         world.asked = self._asked_core
@@ -120,33 +119,35 @@ class Judge:
             with spared(), process.store.reading() as connection:
                 rows = cases.listed(connection)
             for row in rows:
-                if row.version != self._read[node].get(row.id, 0):
+                if row.id not in self._cases[node] or row.version != self._cases[node][row.id].version:
                     self._read_case(process, row.id)
 
     def forget(self, node: str) -> None:
         """The node has an old backup: what stands there is read anew."""
         self.forgot[node] = self._world.time.at
-        for memory in (self._read, self._holds, self._placed):
+        for memory in (self._cases, self._holds, self._placed):
             memory[node].clear()
         self._intended[node].clear()
         self._beside.forget(node)
 
     def _read_case(self, process: Process, id: str) -> None:
         node = process.id
+        case = self._cases[node].get(id) or fold(node, id, ())
         with spared(), process.store.reading() as connection:
-            events = cases.log_of(connection, id, self._read[node].get(id, 0) + 1)
-            case = process.service.folds.read(connection, id)
-        self._read[node][id] = self._read[node].get(id, 0) + len(events)
-        if case.version != self._read[node][id]:
-            self.accuse("I10", node, f"case {id[:8]} is at version {case.version}, its log has {self._read[node][id]}")
+            events = cases.log_of(connection, id, case.version + 1)
+            believed = process.service.folds.read(connection, id)
         for event in events:
+            case = apply(case, event)
             self._event(node, case, event)
+        self._cases[node][id] = case
+        if believed != case:
+            self.accuse("I8", node, f"case {id[:8]} is not what its log says, at version {case.version}")
         self._case(node, case)
 
     def _event(self, node: str, case: Case, event: Event) -> None:
         hold = getattr(event.body, "hold", None)
         if isinstance(hold, Hold) and hold.holder == node == event.by:
-            self._stated(node, event, hold)
+            self._stated(node, case, event, hold)
             if hold.state in ("released", "lapsed") and node not in self.liars:
                 self._all(node, self._beside.still_blocked(node, case, hold))
         if event.kind == "Request" and event.by == node:
@@ -203,7 +204,7 @@ class Judge:
 
     # --- holds -----------------------------------------------------------------------------------------------
 
-    def _stated(self, node: str, event: Event, hold: Hold) -> None:
+    def _stated(self, node: str, case: Case, event: Event, hold: Hold) -> None:
         before = self._holds[node].get(hold.id)
         if self._is_taken_back(node, event):  # it is read case by case, not in the order in which it happened
             if before is None or before.at <= event.at:
@@ -212,7 +213,7 @@ class Judge:
         state = before.state if before else "placing"
         if event.kind == "HoldPlaced":
             state = "placing" if state in ("failed", "returned") else state
-            self._place(node, event, hold)
+            self._place(node, case, hold)
         if before and state in ENDED and hold.in_force:
             self.accuse("I4", node, f"{event.kind}: hold {hold.id[:8]} was {state} and is in force again")
         if event.kind in HOLD_FACTS or event.kind in RETURN_FACTS:
@@ -236,14 +237,14 @@ class Judge:
         if to != hold.state:
             self.accuse("I10", node, f"{event.kind} makes hold {hold.id[:8]} {hold.state}, the table {to}")
 
-    def _place(self, node: str, event: Event, hold: Hold) -> None:
+    def _place(self, node: str, case: Case, hold: Hold) -> None:
         """I2, I3."""
         known = self._placed[node].setdefault(hold.request, [])
         last = self._holds[node].get(known[-1]) if known else None
         if known and not (last and last.hold.may_begin_again):
             self.accuse("I3", node, f"request {hold.request[:8]} has a second hold")
         known.append(hold.id)
-        request = self._request(node, hold.request)
+        request = case.requests.get(hold.request)
         if request is None or request.act_hash not in self._asked:
             self.accuse("I2", node, f"hold {hold.id[:8]} rests on a request that nobody made")
             return
@@ -253,13 +254,6 @@ class Judge:
             self.accuse("I2", node, f"{signed} persons signed for hold {hold.id[:8]}")
         if self._world.cast.members[asked.by].seat.kind != "authority":
             self.accuse("I2", node, f"{asked.by} asked for hold {hold.id[:8]} and is no authority")
-
-    def _request(self, node: str, id: str) -> Any:
-        process = self._world.running(node)
-        assert process is not None
-        with spared(), process.store.reading() as connection:
-            case = process.service.folds.of_request(connection, id)
-            return process.service.folds.read(connection, case.id).requests.get(id)
 
     def _fired(self, node: str, event: Event, hold: Hold, before: Hold) -> None:
         """I6: never early; what its requester did not keep goes free before its time (R-43)."""
