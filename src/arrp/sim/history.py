@@ -19,6 +19,7 @@ from arrp.core.period import Period
 from arrp.core.sentences import sentence
 from arrp.sim.adversary import Adversary
 from arrp.sim.cast import Customs, Seat
+from arrp.sim.disk import spared
 from arrp.sim.faults import Faults
 from arrp.sim.judge import Judge, Violation
 from arrp.sim.money import Movements
@@ -122,7 +123,8 @@ class History:
                 pass
             if self._is_fine():
                 self._end()
-            return self._outcome()
+            with spared():
+                return self._outcome()
         finally:
             log.removeHandler(self._errors)
             log.setLevel(before[0])

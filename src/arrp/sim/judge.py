@@ -52,6 +52,7 @@ class Seen:
     holder: str
     hold: Hold
     state: str
+    at: datetime
 
 
 class Judge:
@@ -205,6 +206,10 @@ class Judge:
 
     def _stated(self, node: str, case: Case, event: Event, hold: Hold) -> None:
         before = self._holds[node].get(hold.id)
+        if self._is_taken_back(node, event):  # it is read case by case, not in the order in which it happened
+            if before is None or before.at <= event.at:
+                self._holds[node][hold.id] = Seen(node, hold, hold.state, event.at)
+            return
         state = before.state if before else "placing"
         if event.kind == "HoldPlaced":
             state = "placing" if state in ("failed", "returned") else state
@@ -219,7 +224,7 @@ class Judge:
             longest = hold.placed_at + timedelta(hours=self._world.cast.customs.chain.count)
             if hold.until > longest + SLACK:
                 self.accuse("I16", node, f"hold {hold.id[:8]} was extended to {hold.until}, the law ends at {longest}")
-        self._holds[node][hold.id] = Seen(node, hold, hold.state)
+        self._holds[node][hold.id] = Seen(node, hold, hold.state, event.at)
 
     def _move(self, node: str, event: Event, hold: Hold, state: str) -> None:
         """I10: along the owner's table."""
@@ -251,7 +256,9 @@ class Judge:
             self.accuse("I2", node, f"{asked.by} asked for hold {hold.id[:8]} and is no authority")
 
     def _fired(self, node: str, event: Event, hold: Hold, before: Hold) -> None:
-        """I6: never early."""
+        """I6: never early; what its requester did not keep goes free before its time (R-43)."""
+        if hold.why == Reason.NOT_KEPT and before.kept is not None:
+            return
         now, due = self._world.time.at, before.deadline
         if hold.why in TIMED_OUT and before.in_force and due is not None and now < due - SLACK:
             self.accuse("I6", node, f"{event.kind} of hold {hold.id[:8]} ({hold.why}) at {now}, its deadline is {due}")
@@ -267,7 +274,7 @@ class Judge:
             self.accuse("I11", node, f"{intent.amount} goes to {intent.payee}, taken from {theft.victim}")
         if intent.amount > request.hold.amount.minor:
             self.accuse("I11", node, f"{intent.amount} goes back, {request.hold.amount} is held")
-        if case.open_objection(request.hold.id) is not None:
+        if any(one.state == "raised" and one.hold == request.hold.id for _, one in case.objections.values()):
             self.accuse("I11", node, f"{intent.amount} goes back while an objection is open")
 
     # --- a case as a whole ---------------------------------------------------------------------------------------
@@ -305,8 +312,8 @@ class Judge:
                 over = max(due, excused) if excused is not None else due
                 if now > over + LATE + SLACK:
                     invariant = "I1" if due == seen.hold.keep_by else "I6"  # unkept surplus ends; a deadline fires
-                    self.accuse(invariant, node,
-                                f"hold {seen.hold.id[:8]} is {seen.state} at {now}, its deadline was {due}")
+                    said = f"hold {seen.hold.id[:8]} is {seen.state} at {now}, its deadline was {due}"
+                    self.accuse(invariant, node, said)
 
 
 def _credits(case: Case) -> Iterator[str]:

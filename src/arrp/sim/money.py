@@ -44,6 +44,7 @@ class Theft:
     bureau: str
     payment: Payment
     to: Place
+    alike: Place | None = None  # where somebody else's payment of the same amount went
 
     @property
     def victim(self) -> str:
@@ -84,10 +85,23 @@ class Movements:
         victim = Party("Victim Ltd", iban(country, _VICTIMS[country], self._dice.randint(1, 10**6)))
         amount, at = Amount(self._dice.randint(100, 100_000), "EUR"), self._world.time.at
         ref = self._next("P")
-        self._book(Order(ref, amount, victim, to.party), to)
-        theft = Theft(f"loss-{ref}", bureau, Payment(amount, None, at, victim, to.party, references=(ref,)), to)
+        said = f"INVOICE {ref}"  # as the thief told the victim to write
+        self._book(Order(ref, amount, victim, to.party, end_to_end=said), to)
+        payment = Payment(amount, None, at, victim, to.party, end_to_end_id=said, references=(ref,))
+        theft = Theft(f"loss-{ref}", bureau, payment, to, self._same_again(payment, to))
         self.thefts.append(theft)
         return theft
+
+    def _same_again(self, payment: Payment, to: Place) -> Place | None:
+        """Every other time somebody else pays as much, and with the same words, to another account: nobody can tell at
+        once which it was, and officers ask there too."""
+        other = self._dice.choice(self.places)
+        if other.at == to.at or self._dice.random() < 0.5:
+            return None
+        also = Party("Somebody Else", payment.debtor.account)
+        order = Order(self._next("P"), payment.amount, also, other.party, end_to_end=payment.end_to_end_id)
+        self._book(order, other)
+        return other
 
     def theft(self, loss: str) -> Theft | None:
         return next((one for one in self.thefts if one.loss == loss), None)

@@ -114,6 +114,9 @@ class People:
         self.say(id, Wish("mandate", mandate, 2, case=case))
         for _ in range(self._dice.randint(1, self._habits.asks)):
             self.say(id, Wish("send", self._asked(theft), case=case))
+        if theft.alike is not None:
+            there = replace(self._asked(theft), account=theft.alike.account, institution="")
+            self.say(id, Wish("send", there, 2, case=case))
 
     def _asked(self, theft: Theft) -> Asked:
         paid = theft.payment
