@@ -6,10 +6,9 @@ the last fact of that hold says. A case counts at the bureau where it was report
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, create_engine, text
 
@@ -19,7 +18,7 @@ from arrp.sim.haechi.frame import UNITS, USD
 from arrp.wire.codec import joined
 
 _BODIES = {kind: row.body for kind, row in KINDS.items()}
-_KINDS = (*HOLD_FACTS, "LossReported", "CaseResolved", "MovedOn")
+_KINDS = (*HOLD_FACTS, "LossReported", "CaseResolved")
 _EVENTS = text('SELECT case_id, kind, lasting, private FROM events WHERE kind IN :kinds ORDER BY id').bindparams(
     bindparam("kinds", expanding=True))
 
@@ -34,6 +33,10 @@ class Held:
     state: str
     placed_at: datetime
     ended_at: datetime | None = None
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.state in IN_FORCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Counted:
     """What the logs of one world say. `cases` and `resolved` are by country."""
 
     holds: dict[str, Held] = field(default_factory=dict)
-    accounts: set[tuple[str, str]] = field(default_factory=set)
+    accounts: set[tuple[str, str]] = field(default_factory=set)  # who keeps it, and its case there
+    countries: dict[str, str] = field(default_factory=dict)  # of each node
     cases: dict[str, int] = field(default_factory=dict)
     resolved: dict[str, int] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
@@ -62,6 +66,7 @@ class Counted:
 
     def read(self, url: str, me: str, country: str) -> None:
         """Add what the log of one node says."""
+        self.countries[me] = country
         engine = create_engine(url)
         with engine.connect() as connection:
             for case, kind, lasting, private in connection.execute(_EVENTS, {"kinds": list(_KINDS)}):
@@ -91,8 +96,12 @@ class Counted:
             self.accounts.add((event.by, case))
         if known is None:
             return
-        if known.state != stated.state or event.kind == "HoldPlaced":
-            self._tell(event, stated.state, country, cents or known.cents, stated.amount.asset)
+        if event.kind == "HoldPlaced":
+            self._tell(event, "held", country, cents, stated.amount.asset)
+        elif known.state != stated.state:
+            self._tell(event, stated.state, country, cents, stated.amount.asset)
+        if cents < known.cents:
+            self._tell(event, "let go", country, known.cents - cents, stated.amount.asset)
         known.cents, known.state, known.ended_at = cents, stated.state, stated.ended_at
 
     def _tell(self, event: Event, what: str, country: str, cents: int = 0, asset: str = USD) -> None:
@@ -101,12 +110,19 @@ class Counted:
     # --- sums ----------------------------------------------------------------------------------------------
 
     def in_force(self) -> Iterator[Held]:
-        return (hold for hold in self.holds.values() if hold.state in IN_FORCE)
+        return (hold for hold in self.holds.values() if hold.is_in_force)
+
+    def secured(self) -> Iterator[Held]:
+        return (hold for hold in self.holds.values() if hold.state == "secured")
+
+    def accounts_of(self, country: str) -> int:
+        return sum(1 for keeper, _ in self.accounts if self.countries[keeper] == country)
 
     def add(self, other: Counted) -> None:
         """The logs of another world beside this one's."""
         self.holds |= other.holds
         self.accounts |= other.accounts
+        self.countries |= other.countries
         for mine, theirs in ((self.cases, other.cases), (self.resolved, other.resolved)):
             for country, count in theirs.items():
                 mine[country] = mine.get(country, 0) + count
@@ -116,6 +132,6 @@ class Counted:
         self.violations += other.violations
 
 
-def total(holds: Any, asset_is_money: bool) -> int:
+def total(holds: Iterable[Held], of_money: bool) -> int:
     """Cents of holds of money, or of tokens."""
-    return sum(hold.cents for hold in holds if (hold.asset == USD) == asset_is_money)
+    return sum(hold.cents for hold in holds if (hold.asset == USD) == of_money)

@@ -63,7 +63,7 @@ PUBLISHED = Frame(2800, Amount(12_997_544_000, USD), 1601, 39)
 # Two regions, each with corridors of its own: they meet in the totals only, so each is a world for itself.
 REGIONS: tuple[tuple[Country, ...], ...] = (
     (
-        Country("KR", "Korea", exchange=True), Country("JP", "Japan", at_once=False), Country("HK", "Hong Kong"),
+        Country("KR", "Korea", exchange=True), Country("JP", "Japan", at_once=False), Country("HK", "Hong Kong, China"),
         Country("SG", "Singapore", exchange=True), Country("TH", "Thailand", exchange=True), Country("MY", "Malaysia"),
         Country("ID", "Indonesia", instructs=True), Country("PH", "Philippines", at_once=False),
         Country("KH", "Cambodia", instructs=True), Country("LA", "Laos", at_once=False), Country("IN", "India"),

@@ -47,8 +47,9 @@ def _days(world: World, say: Say) -> None:
     while at < END:
         at = min(at + DAY, END)
         world.run(at)
-        say(f"{at:%d %B}")
-    world.run(END + timedelta(hours=2))  # every event has its position in the tree
+        if at == END or at.day % 14 == 1:
+            say(f"{at:%d %B}")
+    world.run(END + timedelta(hours=8))  # every event has its position in the tree
 
 
 def _counted(world: World) -> Counted:

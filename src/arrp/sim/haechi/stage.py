@@ -26,7 +26,7 @@ OFFICERS = ("first.officer", "second.officer", "redress.officer")
 HOLDER = "Account Holder"
 POLICY = replace(OPEN, asset=USD, seen_within=timedelta(days=4))
 # Nothing is lost in this world, so what looks for losses looks rarely.
-PACE = Pace(compare_every=timedelta(days=400), sequence_seconds=1800.0)
+PACE = Pace(compare_every=timedelta(days=400), sequence_seconds=6 * 3600.0)
 _HALF_A_YEAR = Period(180 * 24, "hours")
 
 
