@@ -19,7 +19,7 @@ from arrp.wire.codec import joined
 
 _BODIES = {kind: row.body for kind, row in KINDS.items()}
 _KINDS = (*HOLD_FACTS, "LossReported", "CaseResolved")
-_EVENTS = text('SELECT case_id, kind, lasting, private FROM events WHERE kind IN :kinds ORDER BY id').bindparams(
+_EVENTS = text('SELECT case_id, lasting, private FROM events WHERE kind IN :kinds ORDER BY id').bindparams(
     bindparam("kinds", expanding=True))
 
 
@@ -69,7 +69,7 @@ class Counted:
         self.countries[me] = country
         engine = create_engine(url)
         with engine.connect() as connection:
-            for case, kind, lasting, private in connection.execute(_EVENTS, {"kinds": list(_KINDS)}):
+            for case, lasting, private in connection.execute(_EVENTS, {"kinds": list(_KINDS)}):
                 self._event(country, case, joined(Event, lasting, private, _BODIES), me)
             self.messages += connection.execute(text("SELECT count(*) FROM inbox")).scalar() or 0
             self.events += connection.execute(text("SELECT count(*) FROM events")).scalar() or 0

@@ -19,8 +19,8 @@ FICTION = ("Names, accounts, laws and single cases are invented, and so is the c
            "The totals of the frame are those that INTERPOL published.")
 
 USD = "USD"
-TOKEN = "eip155:1/erc20:0xdac17f958d2ee523a2206206994597c13d831ec7"  # six decimals, counted 1:1 in USD: one recorded rate
-UNITS = {USD: 1, TOKEN: 10**4}  # minor units of the asset that count for one cent
+USDT = "eip155:1/erc20:0xdac17f958d2ee523a2206206994597c13d831ec7"  # six decimals, counted 1:1 in USD: one rate
+UNITS = {USD: 1, USDT: 10**4}  # minor units of the asset that count for one cent
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,6 @@ def operate(seed: int, frame: Frame = PUBLISHED, say: Callable[[str], None] = la
     return _gathered(answers, parts, say)
 
 
-def in_turn(seed: int, frame: Frame, say: Callable[[str], None] = lambda _: None) -> Counted:
-    """The same in this process, one region after the other."""
-    counted = Counted()
-    for number, countries in enumerate(REGIONS):
-        counted.add(rehearse(frame.share(number, len(REGIONS)), seed, countries, say))
-    return counted
-
-
 def _region(frame: Frame, seed: int, number: int, answers: Any) -> None:
     """One region, in a process that does nothing else: what is built stays, so that looking for garbage is rare."""
     gc.set_threshold(200_000, 20, 100)

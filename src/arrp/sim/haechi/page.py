@@ -91,7 +91,7 @@ _LINES = {
 
 
 def timeline(counted: Counted) -> dict[str, Any]:
-    """Hour by hour: what happened in it, and how much is lost and held since the beginning. Quiet hours are left out."""
+    """Hour by hour: what happened in it, and how much is lost and held since the beginning, without quiet hours."""
     hours, sums = list[dict[str, Any]](), Running()
     for at, told in _by_hour(counted):
         happened = dict[str, int]()

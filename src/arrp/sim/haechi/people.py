@@ -23,7 +23,7 @@ from arrp.core.report import Party, Payment, Report
 from arrp.core.request import Ask, Asked, Credit, Document, Request, Source
 from arrp.core.step import Command
 from arrp.core.wishes import Decide, Secure
-from arrp.sim.haechi.frame import TOKEN, USD
+from arrp.sim.haechi.frame import USD, USDT
 from arrp.sim.haechi.plot import HOPS, Plot, Stay
 from arrp.sim.haechi.stage import HOLDER, OFFICERS, amount
 from arrp.sim.world import World
@@ -45,13 +45,31 @@ class Wish:
     officer: str = OFFICERS[0]
 
 
+def paid_to(plot: Plot) -> list[tuple[datetime, int, Stay]]:
+    """One request for each payment, at once, where the victim paid: (when, which payment, where)."""
+    return [(plot.asked_at, place, first) for place, first in enumerate(plot.paid)]
+
+
+def _by_day(stay: Stay) -> timedelta:
+    return stay.decides
+
+
+def _never(_stay: Stay, _at: datetime) -> datetime | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What is wished at each desk. `orders`: when a court orders a hold of virtual assets secured; None: none does.
-    `hears`: how long until somebody in good faith is heard."""
+    """What people do. `orders`: when a court orders a hold of virtual assets secured. `decides`: how long until an
+    officer who was asked has decided. `follows`: how long until one who was told of a leg has asked after it; None:
+    the node does, under a mandate. `asks`: what is asked when a loss is reported, and when. `hears`: how long until
+    somebody in good faith is heard."""
 
-    orders: Callable[[Stay, datetime], datetime | None]
     end: datetime
+    orders: Callable[[Stay, datetime], datetime | None] = _never
+    decides: Callable[[Stay], timedelta] = _by_day
+    follows: Callable[[Stay], timedelta] | None = None
+    asks: Callable[[Plot], list[tuple[datetime, int, Stay]]] = paid_to
     hears: timedelta = timedelta(hours=20)
 
 
@@ -62,29 +80,42 @@ class People:
         self._world, self._script = world, script
         self._stays = {stay.account: stay for plot in plots for stay in plot.stays()}
         self._changed, self._seen = dict[tuple[str, str], None](), set[tuple[str, str]]()
-        self._asked = {id for id, member in world.cast.members.items()
-                       if member.seat.instructs or member.seat.kind != "authority"}
+        self._looks = {id for id, member in world.cast.members.items()
+                       if script.follows or member.seat.instructs or member.seat.kind != "authority"}
         self._count = 0
         self.refused: list[str] = []
         world.wrote = self._wrote
         for plot in plots:
-            world.time.when(plot.asked_at - LOOK, lambda plot=plot: self._try(lambda: self._report(plot)))
+            self._foresee(plot)
+
+    def _foresee(self, plot: Plot) -> None:
+        self._world.time.when(plot.asked_at - LOOK, lambda: self._try(lambda: self._report(plot)))
 
     # --- the victim's bureau -------------------------------------------------------------------------------
 
     def _report(self, plot: Plot) -> None:
-        """The report, a mandate for it, and one request for each payment."""
+        """The report, a mandate for it, and what is asked at once or later."""
+        asker = plot.bureau
         payments = tuple(_payment(plot, first) for first in plot.paid)
-        said = Report(plot.loss, plot.bureau, payments, plot.crime, plot.reported, facts="fiction")
-        case = self.say(plot.bureau, Wish("report", said))
+        said = Report(plot.loss, asker, payments, plot.crime, plot.reported, facts="fiction")
+        case = self.say(asker, Wish("report", said))
         now, loss = self._world.time.at, said.total
         most = Amount(loss.minor * (HOPS + 1), USD)
         mandate = Mandate(plot.loss, most, loss, HOPS + 1, (), ("hold",), (), now, now + timedelta(days=30))
-        self.say(plot.bureau, Wish("mandate", mandate, case=case))
-        for place, first in enumerate(plot.paid):
-            self.say(plot.bureau, Wish("send", _asked(first, place), case=case))
-        last = min(now + REVIEWED, self._script.end - timedelta(hours=1))
-        self._world.time.when(last, lambda: self._try(lambda: self._review(plot.bureau, case)))
+        self.say(asker, Wish("mandate", mandate, case=case))
+        for at, place, stay in self._script.asks(plot):
+            self._at(at, self._asking(asker, Wish("send", _asked(stay, place), case=case)))
+        self._at(min(now + REVIEWED, self._script.end - timedelta(hours=1)), lambda: self._review(asker, case))
+
+    def _asking(self, asker: str, wish: Wish) -> Callable[[], object]:
+        return lambda: self.say(asker, wish)
+
+    def _at(self, at: datetime, do: Callable[[], object]) -> None:
+        """At once, if it is time already."""
+        if at <= self._world.time.at + LOOK:
+            self._try(do)
+        else:
+            self._world.time.when(at, lambda: self._try(do))
 
     def _review(self, bureau: str, case_id: str) -> None:
         """Weeks later: resolved, where some of the money is held; else the case stays open."""
@@ -96,7 +127,7 @@ class People:
 
     def _wrote(self, id: str, changed: list[str]) -> None:
         """A node wrote: its officer looks a moment later, once for all that came together."""
-        if id not in self._asked:
+        if id not in self._looks:
             return
         if not self._changed:
             self._world.time.then(LOOK, self._look)
@@ -116,20 +147,33 @@ class People:
 
     def _at_desk(self, id: str, case: Case) -> None:
         for request in case.requests.values():
+            if self._script.follows is not None and request.side == "requesting" and request.relation == "pursues":
+                self._follow(id, case, request, self._script.follows)
             stay = self._stays.get(request.body.account)
             if request.side != "requested" or stay is None:
                 continue
             if request.is_undecided and request.relation == "pursues":
-                self._once(id, "decide", request, stay.decides, self._decide)
+                self._once(id, "decide", request, self._script.decides(stay), self._decide)
             hold = request.hold
             if hold is None or hold.holder != id:
                 continue
             if hold.in_force and stay.in_good_faith:
                 self._once(id, "object", request, self._script.hears, self._objection)
-            elif hold.state == "confirmed" and stay.asset == TOKEN:
+            elif hold.state == "confirmed" and stay.asset == USDT:
                 at = self._script.orders(stay, self._world.time.at)
                 if at is not None:
                     self._once(id, "secure", request, at - self._world.time.at, self._secure)
+
+    def _follow(self, id: str, case: Case, request: Request, after: Callable[[Stay], timedelta]) -> None:
+        """Each leg that was told becomes a request of two officers, as soon as they come to it."""
+        for leg in request.legs:
+            stay = self._stays.get(leg.account)
+            if leg.ends is None and stay is not None and ("follow", leg.id) not in self._seen:
+                self._seen.add(("follow", leg.id))
+                body = Asked(ask=Ask.HOLD, institution=institution_of(leg.account), asked=leg.amount, claim=leg.claim,
+                             account=leg.account, source=Source("leg", leg.id, None, ()), loss="", stated_by="",
+                             credit=Credit(amount=leg.paid), crime="")
+                self._at(self._world.time.at + after(stay), self._asking(id, Wish("send", body, case=case.id)))
 
     def _once(self, id: str, what: str, request: Request, after: timedelta, do: Callable[[str, str], None]) -> None:
         """In so much time, unless it was thought of before."""
@@ -169,7 +213,10 @@ class People:
         command = Command(f"{self._count:032x}", wish.verb, wish.officer, wish.request, wish.body, _SALT)
         case_id, events = self._world.say(id, command, wish.case)
         signers = (wish.officer, *(name for name in OFFICERS if name != wish.officer))
-        for draft in [event.body for event in events if event.kind == "Drafted"]:
+        drafts = [event.body for event in events if event.kind == "Drafted"]
+        for draft in drafts:
+            if draft.kind == "Mandate" and self._script.follows is not None:
+                continue  # then nobody signs one
             for name in signers[:draft.needs]:
                 self._world.sign(id, draft.act, name)
         return case_id

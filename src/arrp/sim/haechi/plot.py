@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from arrp.core.crime import Crime
-from arrp.sim.haechi.frame import TOKEN, USD, Country, Kind
+from arrp.sim.haechi.frame import USD, USDT, Country, Kind
 
 HOPS = 3
 PARKED = 0.25  # of all stays: nothing moves for days
@@ -124,7 +124,7 @@ class Pen:
         paid_at = begin + (end - begin) * dice.random()
         late = kind.reported * _long(dice, 1.0)
         asks = timedelta(minutes=dice.uniform(4, 25))
-        asset = TOKEN if dice.random() < kind.virtual else USD
+        asset = USDT if dice.random() < kind.virtual else USD
         stays = []
         for number in range(1 if dice.random() < 0.9 else 2):
             first = self._stay(country, asset, paid_at + timedelta(minutes=number * dice.uniform(20, 90)), ())
@@ -169,7 +169,7 @@ class Pen:
     def _fill(self, stay: Stay, cents: int) -> None:
         """So much comes in: 80 to 90 % of it leaves, in equal parts; the rest is left."""
         dice, onward = self._dice, list(stay.moves)
-        leaves = cents if stay.asset == TOKEN else round(cents * dice.uniform(0.8, 0.9))
+        leaves = cents if stay.asset == USDT else round(cents * dice.uniform(0.8, 0.9))
         left = cents - leaves if onward else cents
         if onward and left and dice.random() < DRAWN:
             self._count += 1

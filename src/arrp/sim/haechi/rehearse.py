@@ -1,8 +1,9 @@
-"""One region from the first day to the last: the world is built, the plots happen, everybody acts, the logs are read."""
+"""One region from the first day to the last: a world is built, the plots happen, everybody acts, logs are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -21,17 +22,25 @@ Say = Callable[[str], None]
 
 
 def rehearse(frame: Frame, seed: int, countries: tuple[Country, ...], say: Say = lambda _: None) -> Counted:
-    """The operation in one region."""
+    """The operation in one region: what its logs say in the end."""
+    with played(frame, seed, countries, say) as (world, people):
+        counted = count(world)
+        counted.violations += [f"refused: {why}" for why in people.refused]
+        return counted
+
+
+@contextmanager
+def played(frame: Frame, seed: int, countries: tuple[Country, ...], say: Say = lambda _: None
+           ) -> Iterator[tuple[World, People]]:
+    """The world of the region after its last day."""
     story = Story(frame, seed, countries)
     world = world_of(seed, story.places, BEGIN, laws(countries))
     try:
-        books = Money(world, story.plots)
-        people = People(world, story.plots, Script(_orders, END))
+        money = Money(world, story.plots)
+        people = People(world, story.plots, Script(END, _orders))
         _days(world, say)
-        counted = _counted(world)
-        counted.violations += [f"refused: {why}" for why in people.refused]
-        say(f"{books.moved} transfers, {books.blocked} refused by banks")
-        return counted
+        say(f"{money.moved} transfers, {money.blocked} refused by banks")
+        yield world, people
     finally:
         world.close()
 
@@ -52,16 +61,16 @@ def _days(world: World, say: Say) -> None:
     world.run(END + timedelta(hours=8))  # every event has its position in the tree
 
 
-def _counted(world: World) -> Counted:
+def count(world: World) -> Counted:
     """Every log read, every log verified, both identities of money checked."""
     counted = Counted()
     for id, host in world.hosts.items():
-        counted.violations += _wrong(world, id)
+        counted.violations += wrong(world, id)
         counted.read(f"sqlite:///{world.file(id)}", id, host.member.seat.country)
     return counted
 
 
-def _wrong(world: World, id: str) -> list[str]:
+def wrong(world: World, id: str) -> list[str]:
     """What is not as it must be at one node."""
     found = list(verify(f"sqlite:///{world.file(id)}", world.cast.directory, id).problems)
     held = 0

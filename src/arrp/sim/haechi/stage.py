@@ -27,7 +27,7 @@ HOLDER = "Account Holder"
 POLICY = replace(OPEN, asset=USD, seen_within=timedelta(days=4))
 # Nothing is lost in this world, so what looks for losses looks rarely.
 PACE = Pace(compare_every=timedelta(days=400), sequence_seconds=6 * 3600.0)
-_HALF_A_YEAR = Period(180 * 24, "hours")
+_A_DAY, _HALF_A_YEAR = Period(24, "hours"), Period(180 * 24, "hours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,15 @@ class Laws(Customs):
     """One invented law for all, but for this: in the countries of `slow` an officer decides before money is held."""
 
     power: Period = _HALF_A_YEAR
-    provisional: Period | None = Period(24, "hours")
+    provisional: Period | None = _A_DAY
     chain: Period = _HALF_A_YEAR
     policy: Policy = POLICY
     look_every: timedelta = timedelta(days=3)
     slow: frozenset[str] = frozenset()
+
+    def decided_first(self) -> Laws:
+        """The same where everybody waits for an officer, and no node goes on alone."""
+        return replace(self, standing=False, policy=replace(self.policy, instant_from=()))
 
     def law(self, country: str) -> Power:
         power = Customs.law(self, country)

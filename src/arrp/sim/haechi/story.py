@@ -11,7 +11,7 @@ from datetime import timedelta
 from random import Random
 
 from arrp.core.errors import Refused
-from arrp.sim.haechi.frame import BEGIN, END, KINDS, TOKEN, Country, Frame
+from arrp.sim.haechi.frame import BEGIN, END, KINDS, USDT, Country, Frame
 from arrp.sim.haechi.outcome import Caught, Unclear, found
 from arrp.sim.haechi.plot import Keeper, Pen, Places, Plot
 
@@ -93,11 +93,11 @@ class Story:
 
 def _scale(caught: list[Caught], plots: list[Plot], target: int) -> None:
     """Virtual amounts times one factor, so that what is caught of them is `target`; the largest takes the rest."""
-    virtual = [one for one in caught if one.stay.asset == TOKEN and not one.stay.in_good_faith]
+    virtual = [one for one in caught if one.stay.asset == USDT and not one.stay.in_good_faith]
     total = sum(one.cents for one in virtual)
     if not total:
         raise Refused("a story without virtual assets cannot be drawn to this frame")
-    for stay in (stay for plot in plots for stay in plot.stays() if stay.asset == TOKEN):
+    for stay in (stay for plot in plots for stay in plot.stays() if stay.asset == USDT):
         stay.rest = stay.rest and max(1, stay.rest * target // total)
         for move in stay.moves:
             move.cents = move.cents and max(1, move.cents * target // total)
