@@ -105,7 +105,7 @@ def test_the_published_story_has_the_published_totals() -> None:
 
 def test_every_account_of_a_story_is_one() -> None:
     for number, countries in enumerate(REGIONS):
-        for stay in (stay for plot in Story(TINY, number, countries).plots for stay in plot.stays()):
+        for stay in (stay for plot in Story(FRAME, number, countries).plots for stay in plot.stays()):
             assert parse_account(stay.account) == stay.account
             assert institution_of(stay.account)
 

@@ -182,7 +182,9 @@ class People:
             self._world.time.then(after - LOOK, lambda: self._try(lambda: do(id, request.id)))
 
     def _decide(self, id: str, request: str) -> None:
-        self.say(id, Wish("decide", Decide(True, None, None, None), request))
+        """Unless it ended meanwhile: there is nothing to decide then."""
+        if self._request(id, request).is_undecided:
+            self.say(id, Wish("decide", Decide(True, None, None, None), request))
 
     def _secure(self, id: str, request: str) -> None:
         country = self._world.cast.members[id].seat.country
