@@ -10,7 +10,7 @@ from statistics import mean, median
 from typing import Any
 
 from arrp.sim.haechi.picture import Bar, ranges
-from arrp.sim.haechi.ways import LETTER_MINUTES, SIGNATURE_MINUTES, WAYS, Found, compared
+from arrp.sim.haechi.ways import EARLY, LETTER_MINUTES, SIGNATURE_MINUTES, WAYS, Found, compared
 
 PROCESSES = 2
 CEILING = "clairvoyant"
@@ -50,6 +50,7 @@ def rows(seeds: Seeds) -> list[dict[str, Any]]:
             "lowest": round(min(shares), 3),
             "mean": round(mean(shares), 3),
             "highest": round(max(shares), 3),
+            "early_of_clairvoyant": round(sum(e.saved_early for e in mine) / max(1, _early_ceiling(seeds)), 3),
             "saved_of_lost": round(sum(e.saved for e in mine) / sum(e.lost for e in mine), 3),
             "innocent_accounts_per_100_cases": round(100 * sum(e.innocent for e in mine) / cases, 1),
             "innocent_usd_per_100_cases": round(sum(e.innocent_cents for e in mine) / cases),
@@ -67,6 +68,10 @@ def _ceiling(seeds: Seeds) -> int:
     return sum(each.saved for one in seeds for each in one if each.way == CEILING)
 
 
+def _early_ceiling(seeds: Seeds) -> int:
+    return sum(each.saved_early for one in seeds for each in one if each.way == CEILING)
+
+
 def _at(hours: list[float], share: float) -> float:
     return round(hours[min(len(hours) - 1, int(len(hours) * share))], 1) if hours else 0.0
 
@@ -77,15 +82,16 @@ def disordered(seeds: Seeds) -> list[int]:
             if any(after.saved < before.saved for before, after in pairwise(one))]
 
 
-HEAD = ("way", "of clairvoyant", "range", "of lost", "innocent/100", "hours", "requests", "minutes", "held", "p50 h",
-        "p90 h")
+HEAD = ("way", "of clairvoyant", "range", "early", "of lost", "innocent/100", "hours", "requests", "minutes", "held",
+        "p50 h", "p90 h")
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """A row for the table people read."""
     return (
         row["plain"], f"{row['saved_of_clairvoyant']:.2f}", f"{row['lowest']:.2f} to {row['highest']:.2f}",
-        f"{row['saved_of_lost']:.2f}", f"{row['innocent_accounts_per_100_cases']:.1f}", f"{row['innocent_hours']:.1f}",
+        f"{row['early_of_clairvoyant']:.2f}", f"{row['saved_of_lost']:.2f}",
+        f"{row['innocent_accounts_per_100_cases']:.1f}", f"{row['innocent_hours']:.1f}",
         f"{row['requests_per_case']:.1f}", f"{row['officer_minutes_per_case']}", f"{row['cases_with_a_hold']:.2f}",
         f"{row['first_hold_hours_p50']:.1f}", f"{row['first_hold_hours_p90']:.1f}",
     )
@@ -95,6 +101,7 @@ def notes(cases: int, seeds: int) -> Iterator[str]:
     """What the columns are."""
     yield f"{cases} cases for each of {seeds} seeds, drawn blindly, the same under every way; counted from nodes' logs."
     yield "of clairvoyant, of lost: money still held at the end, as a share; range: lowest and highest of all seeds."
+    yield f"early: the same of losses reported within {EARLY.total_seconds() / 3600:g} hours of the first payment."
     yield "innocent: accounts held of people in good faith in 100 cases, and the median hours until they were let go."
     yield (f"requests and officers' minutes for one case: {SIGNATURE_MINUTES:g} minutes for each signature, "
            f"{LETTER_MINUTES:g} more for what is written by hand (assumed).")

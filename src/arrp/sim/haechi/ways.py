@@ -28,6 +28,7 @@ from arrp.sim.world import World
 
 SPAN = timedelta(days=60)  # in which the losses of a sample happen
 AFTER = timedelta(days=20)  # so long after the last report it is counted what is held
+EARLY = timedelta(hours=2)  # from the first payment to the report
 AHEAD = timedelta(minutes=1)
 SIGNATURE_MINUTES = 5.0  # of an officer: to read an act and sign it (assumed)
 LETTER_MINUTES = 20.0  # more, where a request is written and posted (assumed)
@@ -107,6 +108,7 @@ class Found:
     cases: int = 0
     lost: int = 0
     saved: int = 0
+    saved_early: int = 0  # of losses that were reported soon
     innocent: int = 0  # accounts held of people in good faith
     innocent_cents: int = 0
     innocent_hours: list[float] = field(default_factory=list)
@@ -144,13 +146,15 @@ def tried(way: Way, plots: Sequence[Plot], countries: tuple[Country, ...]) -> Fo
         people = People(world, list(plots), way.script(end))
         world.run(end)
         found = Found(way.name, len(plots), sum(plot.cents for plot in plots), refused=people.refused)
-        _count(found, world, {stay.account: stay for plot in plots for stay in plot.stays()}, end)
+        _count(found, world, plots, end)
         return found
     finally:
         world.close()
 
 
-def _count(found: Found, world: World, stays: dict[str, Stay], end: datetime) -> None:
+def _count(found: Found, world: World, plots: Sequence[Plot], end: datetime) -> None:
+    stays = {stay.account: stay for plot in plots for stay in plot.stays()}
+    early = {plot.loss for plot in plots if plot.reported - plot.paid[0].arrives <= EARLY}
     reported, first = dict[str, datetime](), dict[str, datetime]()
     for id in world.hosts:
         for case in world.cases(id):
@@ -158,9 +162,11 @@ def _count(found: Found, world: World, stays: dict[str, Stay], end: datetime) ->
                 reported[case.loss] = case.report.reported_at
             found.requests += sum(request.side == "requesting" for request in case.requests.values())
             for request, hold in _holds(case):
-                _hold(found, stays[request.body.account], hold, end)
+                loss = request.body.loss
+                saved = _hold(found, stays[request.body.account], hold, end)
+                found.saved += saved
+                found.saved_early += saved if loss in early else 0
                 if hold.placed_at is not None:
-                    loss = request.body.loss
                     first[loss] = min(first.get(loss, hold.placed_at), hold.placed_at)
         found.signatures += _signatures(world, id)
     found.first_hold_hours = sorted((first[loss] - reported[loss]).total_seconds() / 3600 for loss in first)
@@ -173,15 +179,16 @@ def _holds(case: Case) -> Iterator[tuple[Request, Hold]]:
             yield request, request.hold
 
 
-def _hold(found: Found, stay: Stay, hold: Hold, end: datetime) -> None:
+def _hold(found: Found, stay: Stay, hold: Hold, end: datetime) -> int:
+    """What is saved there; what is held of somebody in good faith is none of it."""
     cents = hold.amount.minor // UNITS[stay.asset]
     if not stay.in_good_faith:
-        found.saved += cents if hold.in_force else 0
-        return
+        return cents if hold.in_force else 0
     assert hold.placed_at is not None
     found.innocent += 1
     found.innocent_cents += sum(credit.part.minor for credit in hold.credits) // UNITS[stay.asset] or cents
     found.innocent_hours.append(((hold.ended_at or end) - hold.placed_at).total_seconds() / 3600)
+    return 0
 
 
 def _signatures(world: World, id: str) -> int:
