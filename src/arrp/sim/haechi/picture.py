@@ -68,7 +68,7 @@ def ranges(title: str, bars: Sequence[Bar]) -> str:
     left = 300
     for place, bar in enumerate(bars):
         y = TOP + place * room + room * 0.2
-        width = RIGHT - left
+        width = RIGHT - left - 40
         parts.append(_text(left - 10, y + room * 0.4, bar.name, "#333", "end"))
         parts.append(f'<rect x="{left}" y="{y:.1f}" width="{bar.mean * width:.1f}" height="{room * 0.6:.1f}" '
                      f'fill="{COLOURS["fiat"]}" fill-opacity="0.7"/>')

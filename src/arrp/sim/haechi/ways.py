@@ -28,6 +28,7 @@ from arrp.sim.world import World
 
 SPAN = timedelta(days=60)  # in which the losses of a sample happen
 AFTER = timedelta(days=20)  # so long after the last report it is counted what is held
+PARTS = max(UNITS.values())  # of one cent
 EARLY = timedelta(hours=2)  # from the first payment to the report
 AHEAD = timedelta(minutes=1)
 SIGNATURE_MINUTES = 5.0  # of an officer: to read an act and sign it (assumed)
@@ -107,7 +108,7 @@ class Found:
     way: str
     cases: int = 0
     lost: int = 0
-    saved: int = 0
+    saved: int = 0  # parts of a cent that tokens were split into are added up first
     saved_early: int = 0  # of losses that were reported soon
     innocent: int = 0  # accounts held of people in good faith
     innocent_cents: int = 0
@@ -169,6 +170,7 @@ def _count(found: Found, world: World, plots: Sequence[Plot], end: datetime) -> 
                 if hold.placed_at is not None:
                     first[loss] = min(first.get(loss, hold.placed_at), hold.placed_at)
         found.signatures += _signatures(world, id)
+    found.saved, found.saved_early = found.saved // PARTS, found.saved_early // PARTS
     found.first_hold_hours = sorted((first[loss] - reported[loss]).total_seconds() / 3600 for loss in first)
 
 
@@ -180,13 +182,13 @@ def _holds(case: Case) -> Iterator[tuple[Request, Hold]]:
 
 
 def _hold(found: Found, stay: Stay, hold: Hold, end: datetime) -> int:
-    """What is saved there; what is held of somebody in good faith is none of it."""
-    cents = hold.amount.minor // UNITS[stay.asset]
+    """What is saved there, in parts of a cent; what is held of somebody in good faith is none of it."""
+    parts = hold.amount.minor * PARTS // UNITS[stay.asset]
     if not stay.in_good_faith:
-        return cents if hold.in_force else 0
+        return parts if hold.in_force else 0
     assert hold.placed_at is not None
     found.innocent += 1
-    found.innocent_cents += sum(credit.part.minor for credit in hold.credits) // UNITS[stay.asset] or cents
+    found.innocent_cents += sum(credit.part.minor for credit in hold.credits) // UNITS[stay.asset] or parts // PARTS
     found.innocent_hours.append(((hold.ended_at or end) - hold.placed_at).total_seconds() / 3600)
     return 0
 
