@@ -158,14 +158,10 @@ def _released_early(patch: Patch) -> None:
     patch.wrap(ending, "unblock", unblock)
 
 
-@BUGS.bug("released hold placed again", "the answer to an old question finds the money free and holds it once more",
-          "I3 I4", "core_down careless")
+@BUGS.bug("released hold placed again", "a request whose hold was released stands on, and its money is held once more",
+          "I3 I4")
 def _placed_again(patch: Patch) -> None:
-    def may_hold(before: Any, step: Any, request: Any) -> bool:
-        is_over = request.hold is not None and request.hold.state in ("released", "lapsed")
-        return is_over or before(step, request)
-
-    patch.wrap(holding, "may_hold", may_hold)
+    patch.put(ending, "finish", lambda step, request, why: None)
     patch.wrap(holding, "_may_grow", lambda before, hold: hold is None or not hold.in_force or before(hold))
 
 
