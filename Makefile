@@ -17,7 +17,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help demo test check bench kills
+.PHONY: help demo test check bench kills chaos
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1 - /p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: $(UV) ## figures, as ratios against a floor measured in the same run
 
 kills: $(UV) ## each node killed at each of its writes, N of N on both engines (half an hour; ARGS=sqlite for one)
 	@$(RUN) python -m tests.node.kills $(ARGS)
+
+chaos: $(UV) ## five processes while everything around them fails, for a quarter of an hour (ARGS="--seconds 120 --seed 7")
+	@$(RUN) python -m tests.chaos.run $(ARGS)
 
 .uv/bin/uv:
 	@python3 -m venv .uv || { rm -rf .uv; echo "python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 1; }

@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -30,14 +30,22 @@ _KEEPER = r"""
 home=${1:?} bin=${2:?} options=${3:?}
 trap 'rm -rf "$home"' EXIT
 give_up() { cat "$home/log"; exit 1; }
+start() {
+    "$bin/postgres" -D "$home/data" -k "$home" $options >>"$home/log" 2>&1 </dev/null &
+    until "$bin/pg_isready" -q -h "$home"; do
+        kill -0 $! 2>/dev/null || give_up
+        sleep 0.05
+    done
+    echo ready
+}
 "$bin/initdb" -D "$home/data" -U postgres -A trust -E UTF8 --no-locale --no-sync >"$home/log" 2>&1 || give_up
-"$bin/postgres" -D "$home/data" -k "$home" $options >>"$home/log" 2>&1 </dev/null &
-until "$bin/pg_isready" -q -h "$home"; do
-    kill -0 $! 2>/dev/null || give_up
-    sleep 0.05
+start
+while read -r signal seconds && [ "$signal" != stop ]; do
+    kill -"$signal" $!
+    wait $!
+    sleep "$seconds"
+    start
 done
-echo ready
-read -r _
 kill -INT $!
 wait $!
 """
@@ -53,6 +61,7 @@ class Server:
     """A running server; `home` holds its socket, data and log."""
 
     home: Path
+    _keeper: subprocess.Popen[str] = field(repr=False)
 
     def url(self, database: str = "postgres") -> str:
         """The SQLAlchemy URL of one database."""
@@ -66,6 +75,16 @@ class Server:
     def drop(self, database: str) -> None:
         """Remove a database, whoever is still connected to it."""
         self._run("DROP DATABASE {} WITH (FORCE)", database)
+
+    def restart(self, signal: str, seconds: float = 0.0) -> None:
+        """End the server and start it again, so many seconds later: INT cuts every line and shuts down, QUIT crashes.
+        What was committed is kept by a server with `fsync`, and by no other. Raises RuntimeError."""
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        self._keeper.stdin.write(f"{signal} {seconds:.2f}\n")
+        self._keeper.stdin.flush()
+        if (said := self._keeper.stdout.readline()) != "ready\n":
+            raise RuntimeError(f"PostgreSQL did not start again:\n{said}{self._keeper.stdout.read()}")
 
     def _run(self, statement: LiteralString, database: str) -> None:
         with psycopg.connect(user="postgres", dbname="postgres", host=str(self.home), autocommit=True) as connection:
@@ -98,7 +117,7 @@ def running(*, fsync: bool = False, package: Path | None = None) -> Iterator[Ser
             if (said := keeper.stdout.readline()) != "ready\n":
                 raise RuntimeError(f"PostgreSQL did not start:\n{said}{keeper.stdout.read()}")
             try:
-                yield Server(home)
+                yield Server(home, keeper)
             finally:
                 keeper.communicate("stop\n")  # closing would do, had no test forked a child that keeps the pipe open
     finally:

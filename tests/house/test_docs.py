@@ -74,7 +74,7 @@ def targets() -> set[str]:
 
 
 def test_make_explains_its_targets() -> None:
-    assert targets() == {"demo", "test", "check", "bench", "kills"}
+    assert targets() == {"demo", "test", "check", "bench", "kills", "chaos"}
     assert make() == make("help"), "a bare make explains itself and does nothing"
 
 
@@ -91,6 +91,7 @@ def test_every_make_command_in_the_documents_exists(page: Path) -> None:
         (["demo", "ONCE=1"], r"run .*arrp demo --once *$"),
         (["bench"], r"run .*python -m bench.run *$"),
         (["kills", "ARGS=sqlite"], r"run .*python -m tests.node.kills sqlite *$"),
+        (["chaos", "ARGS=--seed 7"], r"run .*python -m tests.chaos.run --seed 7 *$"),
         (["test"], r"run .*pytest -n \S+ "),
         (["test", "ARGS=-k hold"], r"run .*pytest -n \S+ .*-k hold *$"),
         (["check"], r"run .*ruff check(.|\n)*run .*mypy"),

@@ -57,6 +57,21 @@ def test_fsync_can_be_switched_on() -> None:
         assert one(server, "SHOW synchronous_commit") == "on"
 
 
+@pytest.mark.parametrize("signal", ["INT", "QUIT"])
+def test_what_was_committed_is_there_after_a_restart(signal: str) -> None:
+    with running(fsync=True) as server:
+        before = postmaster(server)
+        engine = create_engine(server.url())
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE kept AS SELECT 42 AS n"))
+        engine.dispose()
+        server.restart(signal)
+        assert not alive(before)
+        assert one(server, "SELECT n FROM kept") == 42
+        after = postmaster(server)
+    assert not alive(after)
+
+
 def test_root_never_runs_the_server(postgres: Server) -> None:
     owner = Path(f"/proc/{postmaster(postgres)}")
     if not owner.exists():

@@ -6,14 +6,16 @@ The n-th message of a step is met again as the n-th in a copy of the world taken
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 
-from arrp.core.events import KINDS
+from arrp.core.case import Case
+from arrp.core.events import KINDS, Event
 from arrp.core.request import ANSWER, WISH, Request
 from arrp.core.sums import money, total
 from arrp.node.store import talk
@@ -190,13 +192,24 @@ def pass_time(world: World, fate: Fate) -> None:
 # --- judging ----------------------------------------------------------------------------------------------
 
 
+class Judged(Protocol):
+    """What is judged: a world that stands still, or what processes left behind (tests/chaos/judge.py)."""
+
+    members: Mapping[str, Any]
+    clock: Any
+
+    def service(self, id: str) -> Any: ...
+    def cases(self, id: str) -> list[Case]: ...
+    def log(self, id: str) -> list[Event]: ...
+
+
 def disagreements(world: World) -> list[str]:
     """What is not as the rules say, whatever happened: both sides' views, numbers, money, core, audit."""
-    checks: tuple[Callable[[World], Iterator[str]], ...] = (_views, _numbers, _sums, _cores, _words, _audits)
+    checks: tuple[Callable[[World], Iterator[str]], ...] = (views, numbers, sums, cores, words, late, _audits)
     return [found for check in checks for found in check(world)]
 
 
-def _views(world: World) -> Iterator[str]:
+def views(world: Judged) -> Iterator[str]:
     """I7: what the owner of an answer says of it is what the other side shows."""
     known = [(id, case, request) for id in world.members for case in world.cases(id)
              for request in case.requests.values()]
@@ -214,7 +227,7 @@ def _views(world: World) -> Iterator[str]:
                 yield f"{mirror.id}: {what} is {ours} at {id}, {theirs} at {owner}"
 
 
-def _was_refused(world: World, id: str, mirror: Request) -> bool:
+def _was_refused(world: Judged, id: str, mirror: Request) -> bool:
     """R-33: it came too late, and an officer of the requesting side is told so."""
     with world.service(id).node.store.reading() as connection:
         acts = connection.execute(select(outbox.c.act_hash).where(
@@ -232,7 +245,7 @@ def _seen(r: Request) -> tuple[object, ...]:
             r.wish in WISH.ends or r.answer in ANSWER.ends)
 
 
-def _numbers(world: World) -> Iterator[str]:
+def numbers(world: Judged) -> Iterator[str]:
     """R-27: everything that was said was heard, without a gap."""
     talks = {}
     for id in world.members:
@@ -248,7 +261,7 @@ def _numbers(world: World) -> Iterator[str]:
             yield f"{request}: numbers {row} at {id}, {other} at {peer}"
 
 
-def _sums(world: World) -> Iterator[str]:
+def sums(world: Judged) -> Iterator[str]:
     """I1, I21: both identities; the terms of a request check themselves (R-11)."""
     for id in world.members:
         for case in world.cases(id):
@@ -264,39 +277,63 @@ def _confirmed(r: Request) -> int:
     return r.hold.claim.minor if r.hold is not None and r.hold.state in ("confirmed", "secured") else 0
 
 
-def _cores(world: World) -> Iterator[str]:
+def cores(world: Judged) -> Iterator[str]:
     """What a bank blocks is what its node says it holds, and nothing is held past its end."""
     for id, member in world.members.items():
         if member.core is None:
             continue
         books = member.core._books
         with books.transaction():
-            blocked = sum(row[0] for row in books.rows("SELECT amount FROM holds"))
+            blocked = dict(map(tuple, books.rows("SELECT ref, amount FROM holds WHERE amount > 0")))
         holds = [r.hold for case in world.cases(id) for r in case.requests.values() if r.hold and not r.hold.is_over]
-        if blocked != sum(hold.amount.minor for hold in holds):
-            yield f"{id}: the core blocks {blocked}, the node says {holds}"
+        stated = {hold.id: hold.amount.minor for hold in holds if hold.amount.minor}
+        if blocked != stated:
+            yield f"{id}: the core blocks {blocked}, the node says {stated}"
         for hold in holds:
             if hold.deadline is not None and hold.deadline <= world.clock.at:
                 yield f"{id}: hold {hold.id} is {hold.state} after {hold.deadline}"
 
 
-def _words(world: World) -> Iterator[str]:
-    """R-32, I13: a fact is written down at whoever it was told, once; a command was refused, or applied in time."""
-    written = {id: [event for event in world.log(id) if event.act_hash and event.by != id] for id in world.members}
+def words(world: Judged) -> Iterator[str]:
+    """R-32: a fact is written down at whoever it was told, once; so is a command, but one that was refused."""
+    for id, row, times, wanted in said(world):
+        if times != wanted:
+            yield f"{row.kind} of {id}, {row.state}, is written {times} times at {row.peer}"
+
+
+def said(world: Judged) -> Iterator[tuple[str, Row[Any], int, int | None]]:
+    """Each act that left: whose it is, its row, how often its peer wrote it down, how often it should have."""
+    written = _written(world)
     for id in world.members:
         with world.service(id).node.store.reading() as connection:
-            sent = connection.execute(text("SELECT peer, kind, act_hash, state FROM outbox")).all()
-            waiting = connection.execute(text("SELECT count(*) FROM inbox WHERE outcome = 'waiting'")).scalar()
-        for row in sent:
-            found = [event for event in written[row.peer] if event.act_hash == row.act_hash and event.by == id]
+            rows = connection.execute(text("SELECT peer, kind, act_hash, state FROM outbox")).all()
+        for row in rows:
             wanted = {"receipted": 1} if not KINDS[row.kind].command else {"receipted": 1, "refused": 0}
-            if len([event for event in found if event.kind == row.kind]) != wanted.get(row.state):
-                yield f"{row.kind} of {id}, {row.state}, is written {len(found)} times at {row.peer}"
-            for event in found:
-                if KINDS[event.kind].command and event.not_after is not None and event.at >= event.not_after:
-                    yield f"{event.kind} of {id} was applied at {event.at}, after {event.not_after}"
+            times = len([event for event in written[row.peer, id, row.act_hash] if event.kind == row.kind])
+            yield id, row, times, wanted.get(row.state)
+
+
+def late(world: Judged) -> Iterator[str]:
+    """I13: a command was applied in time, or not at all; and nothing waits for a number that never came."""
+    for (id, by, _), events in _written(world).items():
+        for event in events:
+            if KINDS[event.kind].command and event.not_after is not None and event.at >= event.not_after:
+                yield f"{event.kind} of {by} was applied by {id} at {event.at}, after {event.not_after}"
+    for id in world.members:
+        with world.service(id).node.store.reading() as connection:
+            waiting = connection.execute(text("SELECT count(*) FROM inbox WHERE outcome = 'waiting'")).scalar()
         if waiting:
             yield f"{waiting} acts still wait at {id}"
+
+
+def _written(world: Judged) -> dict[tuple[str, str, str], list[Event]]:
+    """What nodes wrote of others' words: (whose log, who said it, act hash) -> events."""
+    found = defaultdict[tuple[str, str, str], list[Event]](list)
+    for id in world.members:
+        for event in world.log(id):
+            if event.act_hash and event.by != id:
+                found[id, event.by, event.act_hash].append(event)
+    return found
 
 
 def _audits(world: World) -> Iterator[str]:

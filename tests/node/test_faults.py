@@ -20,6 +20,7 @@ from arrp.core.errors import Unreachable
 from arrp.core.report import Party
 from arrp.core.wishes import Withdraw
 from arrp.node.files import is_nearly_full
+from arrp.node.store.engine import Store
 from tests.conftest import ABOVE_THE_STORE
 from tests.node.chapters import deaths, died, seen, undisturbed
 from tests.node.cutting import Cutter, FullDisk, Restarted
@@ -43,6 +44,14 @@ def test_f05_wherever_the_line_to_the_store_is_cut_the_story_ends_the_same(world
              if (difference := died(world, shelf, death, by=Cutter))}
     assert wrong == {}
     assert len(every) > 2500, "the points are not counted any more"
+
+
+def test_f05_a_node_that_starts_before_its_database_says_what_is_missing(tmp_path: Path) -> None:
+    """And nothing of the password, nor of the program's inside: whoever supervises it starts it again."""
+    with pytest.raises(Unreachable, match=r"cannot be opened now .* see to its database") as told:
+        Store(f"postgresql+psycopg://arrp:secret@/arrp?host={tmp_path}")
+    assert "secret" not in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("by", [Cutter, Restarted])

@@ -113,6 +113,7 @@ COMMANDS = {
     "core open": "arrp.cli.core:open_account",
     "core book": "arrp.cli.core:book",
     "core show": "arrp.cli.core:show_core",
+    "replay haechi3": "arrp.cli.replay:haechi3",
 }
 GROUPS = {
     "law": "The law as data, and its clock.",
@@ -131,6 +132,7 @@ GROUPS = {
     "directory": "Who takes part, with which keys; kept by several together.",
     "mandate": "What the node may do alone, signed by two officers.",
     "core": "A simulated core: its accounts and transfers, by hand.",
+    "replay": "A whole operation told again by real nodes in simulated time.",
 }
 
 

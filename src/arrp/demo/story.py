@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from arrp.cli.desk import Desk
 from arrp.cli.speaking import show
 from arrp.core.errors import ArrpError, Unreachable
-from arrp.demo.scene import MEMBERS, arrp, fill_books, found_nodes
+from arrp.demo.scene import MEMBERS, Member, arrp, fill_books, found_nodes
 from arrp.node.clock import Clock
 
 WAIT_SECONDS = 60
@@ -33,15 +33,15 @@ def consent_in(root: Path) -> Path:
 
 
 class Nodes:
-    """Four `arrp node serve` processes, and one transcript of what they write in their logs."""
+    """`arrp node serve` processes, one a member, and one transcript of what they write in their logs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, members: Sequence[Member] = MEMBERS) -> None:
         self.root = root
         self.clock = Clock()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.desks = {member.id: Desk(root / member.id) for member in MEMBERS}
-        self._shown = {member.id: 0 for member in MEMBERS}
-        self._sums = {member.id: "" for member in MEMBERS}
+        self.desks = {member.id: Desk(root / member.id) for member in members}
+        self._shown = {member.id: 0 for member in members}
+        self._sums = {member.id: "" for member in members}
         self._lines: list[tuple[str, str, str]] = []
 
     def start(self, id: str) -> None:

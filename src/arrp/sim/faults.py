@@ -7,12 +7,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
 from arrp.connectors.faults import FAULTS, Fault
-from arrp.sim.disk import Strike
+from arrp.node.store import recovering
+from arrp.sim.disk import Strike, spared
 from arrp.sim.judge import Judge
 from arrp.sim.network import CALM, Weather
 from arrp.sim.process import Process
@@ -46,6 +47,7 @@ class Faults:
         self._world, self._judge, self._dice, self.names = world, judge, dice, tuple(names)
         self.counts: dict[str, int] = dict.fromkeys(names, 0)
         self.strikes: dict[str, int] = {}
+        self.told: list[tuple[datetime, str]] = []  # what struck whom, for the story
         self._backups: dict[str, Path] = {}
         self._unlucky = dice.choice(list(world.hosts))
         self._kinds = [name for name in self.names if name in self._TABLE]
@@ -67,7 +69,10 @@ class Faults:
         if self._kinds:
             name = self._dice.choice(self._kinds)
             self.counts[name] += 1
-            self._TABLE[name](self, self._dice.choice(list(self._world.hosts)))
+            # What two that spoke with each other have both forgotten, nobody can give back: one node loses its disk.
+            id = self._unlucky if name == "old_backups" else self._dice.choice(list(self._world.hosts))
+            self.told.append((self._world.time.at, f"* {name.replace('_', ' ')}: {id}"))
+            self._TABLE[name](self, id)
 
     def heal(self) -> None:
         """No more faults; what was broken is mended, who is down is started."""
@@ -88,6 +93,7 @@ class Faults:
     # --- processes and disks ---------------------------------------------------------------------------------
 
     def _struck(self, id: str, strike: Strike, where: str) -> None:
+        self.told.append((self._world.time.at, f"* {id} is struck: {strike} at {where}"))
         self.strikes[f"{strike} {where.split()[0]}"] = self.strikes.get(f"{strike} {where.split()[0]}", 0) + 1
         self._trouble(id)
 
@@ -121,22 +127,26 @@ class Faults:
             self._world.stop(extra)
             self._world.restart(id)
 
-    def _old_backup(self, _id: str) -> None:
-        """A copy is made; the next time, the disk is gone and the copy is all there is. It is one node's fate: what
-        two that spoke with each other have both forgotten, nobody can give back."""
-        id = self._unlucky
-        process = self._world.running(id)
-        if process is None or self._world.is_busy:
+    def _old_backup(self, id: str) -> None:
+        """A copy is made; the next time, the disk is gone and the copy is all there is, brought back as `arrp node
+        restore` does: a disk that somebody puts back in silence is not noticed where all that it forgot is closed."""
+        if self._world.is_busy:
             return
         self._world.stop_all(id)
-        copy = self._world.folder / f"{id}.backup"
-        if id in self._backups:
+        is_lost = id in self._backups
+        if is_lost:
             _copy(self._backups.pop(id), self._world.file(id))
             self._judge.forget(id)
         else:
-            self._backups[id] = _copy(self._world.file(id), copy)
+            self._backups[id] = _copy(self._world.file(id), self._world.folder / f"{id}.backup")
         self._trouble(id)
         self._world.restart(id)
+        if is_lost:
+            service = self._world.service(id)
+            with spared(), service.node.store.writing() as connection:
+                recovering.begin(connection, self._world.time.at)
+            service.look_back()
+
 
     # --- lines and clocks --------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from arrp.core.errors import ArrpError
 from arrp.core.period import Period
+from arrp.core.sentences import sentence
 from arrp.sim.adversary import Adversary
 from arrp.sim.cast import Customs, Seat
 from arrp.sim.disk import spared
@@ -23,9 +24,10 @@ from arrp.sim.faults import Faults
 from arrp.sim.judge import Judge, Violation
 from arrp.sim.money import Movements
 from arrp.sim.people import Habits, People
-from arrp.sim.verdict import HEALING, judge_the_end, restless
+from arrp.sim.verdict import HEALING, judge_the_end, log_of, restless
 from arrp.sim.world import World
 
+STORY = 40  # lines
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DAYS = timedelta(days=3)
 BUGS = (AssertionError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError, DBAPIError)
@@ -86,6 +88,7 @@ class Outcome:
     edges: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     until: datetime | None = None
+    story: tuple[str, ...] = ()  # what was said last, when something is wrong
 
 
 class History:
@@ -209,8 +212,16 @@ class History:
         return Outcome(
             self.plan, world.network.deliveries, world.crashes, len(self.people.said), fresh, self.judge.violations,
             _state_hash(world), Counter(self.faults.counts) + Counter(self.faults.strikes) + attacks, edges,
-            Counter(self.people.refused), world.time.at,
+            Counter(self.people.refused), world.time.at, self._story() if self.judge.violations else (),
         )
+
+    def _story(self) -> tuple[str, ...]:
+        """The last words of everybody, and what struck whom, in the order in which it happened."""
+        told = list(self.faults.told)
+        for id in self.world.hosts:
+            if self.world.running(id) is not None:
+                told += [(event.at, f"{id}: {said}") for event in log_of(self.world, id) if (said := sentence(event))]
+        return tuple(f"{at:%m-%d %H:%M:%S}  {said}" for at, said in sorted(told)[-STORY:])
 
 
 def _count(world: World, id: str, query: str) -> int:

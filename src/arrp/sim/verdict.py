@@ -46,9 +46,10 @@ def judge_the_end(world: World, judge: Judge, said: list[Said]) -> None:
     """Everything that can be said once nobody has anything left to do. Adds to the judge's violations."""
     for waits in restless(world):
         judge.accuse("I20" if "outbox" in waits else "I5", waits.partition(":")[0], f"never comes to rest: {waits}")
-    logs = {id: _log(world, id) for id in world.hosts}
-    for invariant, node, told in (*_views(world, set(judge.suspended)), *_numbers(world), *_written(world, logs),
-                                  *_kept(world, said, judge), *_people(world), *_withdrawn(world)):
+    logs = {id: log_of(world, id) for id in world.hosts}
+    views = _views(world, set(judge.suspended))
+    for invariant, node, told in (*views, *_numbers(world), *_written(world, logs), *_kept(world, said, judge),
+                                  *_people(world), *_withdrawn(world)):
         judge.accuse(invariant, node, told)
     for id in world.hosts:
         if id not in judge.liars:
@@ -72,7 +73,8 @@ def audited(world: World, id: str, *, rewritten: bool = False) -> tuple[str, ...
     return verify(f"sqlite:///{world.file(id)}", world.cast.directory, id, kept).problems
 
 
-def _log(world: World, id: str) -> list[Event]:
+def log_of(world: World, id: str) -> list[Event]:
+    """Everything that a node wrote, case by case."""
     with world.service(id).node.store.reading() as connection:
         return [event for row in cases.listed(connection) for event in cases.log_of(connection, row.id)]
 

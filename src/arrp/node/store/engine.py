@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from arrp.core.errors import Conflict, Corrupt, Unreachable
 from arrp.node.store.migrate import migrate
@@ -29,7 +29,8 @@ class Store:
     """An open store. `writing` and `reading` are its only doors; a `with` block is one transaction."""
 
     def __init__(self, url: str, driver: type[sqlite3.Connection] = sqlite3.Connection) -> None:
-        """`driver` is what opens a SQLite file: that of the simulator fails at any statement it is told to."""
+        """`driver` is what opens a SQLite file: that of the simulator fails at any statement it is told to. Raises
+        Corrupt, and Unreachable for a database that is away."""
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite(url, WRITE, driver) if self.is_sqlite else _postgresql(url)
         readers = _sqlite(url, READ, driver) if self.is_sqlite else self.engine
@@ -38,7 +39,12 @@ class Store:
         self._batch = Batch(self.engine, self.broken) if self.is_sqlite else None
         if self.is_sqlite:
             self._check()
-        migrate(self.engine)
+        try:
+            migrate(self.engine)
+        except OperationalError as error:
+            self.close()
+            why = " ".join(str(error.orig).split())
+            raise Unreachable(f"the store cannot be opened now ({why}): see to its database, then try again") from error
 
     def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that commits when the block ends, with full fsync, and not otherwise."""

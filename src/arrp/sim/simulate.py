@@ -1,0 +1,101 @@
+"""`arrp simulate`: histories one after another until so many deliveries are made, each with its own faults.
+
+What fails is made smaller: faults that are not needed are left out, and the end is brought nearer, as long as the same
+invariant breaks. What is left is a plan, which is the same history wherever it is run, and a short story.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from random import Random
+
+from arrp.node.clock import Clock
+from arrp.sim.faults import NAMES, chosen
+from arrp.sim.history import History, Outcome, Plan
+
+A_HISTORY = 4000  # deliveries of one
+SMALLER = 30  # histories at most to make a failure smaller
+
+
+@dataclass(slots=True)
+class Totals:
+    """What came of many histories; `worst` is the one that failed, made small. `state_hash` is over all of them."""
+
+    seed: int
+    histories: int = 0
+    deliveries: int = 0
+    fresh: int = 0
+    crashes: int = 0
+    commands: int = 0
+    seconds: float = 0.0
+    state_hash: str = ""
+    faults: Counter[str] = field(default_factory=Counter)
+    edges: Counter[str] = field(default_factory=Counter)
+    worst: Outcome | None = None
+
+    @property
+    def violations(self) -> list[str]:
+        return [str(one) for one in self.worst.violations] if self.worst else []
+
+    def add(self, found: Outcome) -> None:
+        self.histories += 1
+        self.deliveries += found.deliveries
+        self.fresh += found.fresh
+        self.crashes += found.crashes
+        self.commands += found.commands
+        self.faults += found.faults
+        self.edges += found.edges
+        self.state_hash = sha256(f"{self.state_hash}{found.state_hash}".encode()).hexdigest()
+
+
+def plans(seed: int, nodes: int, among: Collection[str], deliveries: int) -> Iterator[Plan]:
+    """The histories of a seed, without end: each has its own dice and its own choice of faults."""
+    number = 0
+    while True:
+        dice = Random(f"{seed} {number}")
+        yield Plan(dice.getrandbits(48), nodes, chosen(dice, among), min(A_HISTORY, deliveries))
+        number += 1
+
+
+def simulate(seed: int, deliveries: int, *, nodes: int = 5, among: Collection[str] = NAMES,
+             told: Callable[[Totals], None] = lambda totals: None) -> Totals:
+    """Histories until so many deliveries are made, or one fails. `told` hears how far it is after each."""
+    clock, totals = Clock(), Totals(seed)
+    begin = clock.seconds()
+    for plan in plans(seed, nodes, among, deliveries):
+        found = History(plan).run()
+        totals.add(found)
+        totals.seconds = clock.seconds() - begin
+        told(totals)
+        if found.violations:
+            totals.worst = smaller(found)
+            return totals
+        if totals.deliveries >= deliveries:
+            return totals
+    raise AssertionError("plans never end")
+
+
+def smaller(failed: Outcome) -> Outcome:
+    """The smallest history found in which the same invariant breaks."""
+    invariant, best = failed.violations[0].invariant, failed
+    for _ in range(SMALLER):
+        again = next((found for plan in _smaller(best) if _breaks(found := History(plan).run(), invariant)), None)
+        if again is None:
+            return best
+        best = again
+    return best
+
+
+def _smaller(failed: Outcome) -> Iterator[Plan]:
+    plan = failed.plan
+    for name in plan.faults:
+        yield replace(plan, faults=tuple(other for other in plan.faults if other != name))
+    if failed.deliveries * 2 // 3 < plan.deliveries and failed.deliveries > 60:
+        yield replace(plan, deliveries=failed.deliveries * 2 // 3)
+
+
+def _breaks(found: Outcome, invariant: str) -> bool:
+    return any(one.invariant == invariant for one in found.violations)
