@@ -14,7 +14,7 @@ from arrp.connectors import CoreUnclear
 from arrp.core import policy
 from arrp.core.answers import AccountStatus, Cannot, Why
 from arrp.core.errors import ArrpError
-from arrp.core.events import Verb
+from arrp.core.events import KINDS, Verb
 from arrp.core.messages import Checkpoint, Outcome
 from arrp.core.request import Ask
 from arrp.core.step import digest
@@ -87,7 +87,7 @@ def _no_numbers(patch: Patch) -> None:
 
 def _at_once(patch: Patch) -> None:
     """And nothing waits for the receipt of what was said before it."""
-    patch.put(talk, "JUMPING", tuple(talk.KINDS))
+    patch.put(talk, "JUMPING", tuple(KINDS))
     talk._next.cache_clear()
     patch.callback(talk._next.cache_clear)
     patch.callback(setattr, talk, "JUMPING", talk.JUMPING)
