@@ -13,14 +13,15 @@ from typing import Any
 
 from arrp.core.account import institution_of
 from arrp.core.events import Answered, Decide
-from arrp.core.messages import Act, Handling, Head, Urgency, Uses
+from arrp.core.messages import Act, Handling, Head, Outcome, Receipt, Urgency, Uses
 from arrp.core.money import Amount
 from arrp.core.request import Ask, Asked, Credit, Source, Terms
 from arrp.core.wishes import Keep, Release, Withdraw
+from arrp.node.exchange import said_in
 from arrp.sim.disk import spared
 from arrp.sim.world import World
 from arrp.wire.approvals import act_hash
-from arrp.wire.codec import act_bytes
+from arrp.wire.codec import act_bytes, loads
 from arrp.wire.envelope import VERSION, Content, Routing, content, open_parcel, seal, sign
 
 TAPPED = 400  # parcels that are kept, to come again at any later time
@@ -119,12 +120,29 @@ class Adversary:
                               stated_by=SELF, crime="BEC", account=account)),
         ]
 
+    def _answer(self) -> None:
+        """In the place of whoever is asked next: a receipt for what it never sees, in its name."""
+        self._world.network.answers = self._receipt
+
+    def _receipt(self, to: str, what: str, body: bytes) -> bytes | None:
+        if what != "parcels" or to not in self._world.hosts:
+            return None
+        self._world.network.answers = None
+        member = self._world.cast.members[to]
+        opened = open_parcel(body, member.keys.sealing, to)  # how it is numbered an insider may well know
+        assert isinstance(opened, Content)
+        head = loads(Head, said_in(opened.head))
+        receipt = Receipt(VERSION, to, head.sender, head.id, head.act_hash, head.request, head.number, Outcome.APPLIED,
+                          head.number, self._world.time.at, None, None, None)
+        return sign(receipt, self._world.cast.members[SELF].keys.signing, member.keys.signing_id).encode()
+
     def _post(self, to: str, sender: str, act: Act) -> None:
         keys, now = self._world.cast.members[SELF].keys, self._world.time.at
         data, salt = act_bytes(act), self._dice.getrandbits(128).to_bytes(16, "big")
         head = Head(VERSION, self._id(), sender, 1, to, act.request, self._dice.randint(1, 4), 0, None, Urgency.URGENT,
                     now, act.not_after, act_hash(salt, data), (), None)
-        jws = sign(head, keys.signing, keys.signing_id)
+        named = self._world.cast.members[self._dice.choice((SELF, sender))].keys  # whose key it says it is
+        jws = sign(head, keys.signing, named.signing_id)
         self._world.network.drop_in(to, "parcels", self._sealed(to, content(jws, salt, data)))
 
     def _sealed(self, to: str, inside: Any) -> bytes:
@@ -145,5 +163,5 @@ class Adversary:
 
     _TABLE: dict[str, Callable[[Adversary], None]] = {  # noqa: RUF012 - a table of methods
         "replay": _replay, "replay again": _replay, "alter": _alter, "truncate": _truncate, "misdirect": _misdirect,
-        "forge": _forge, "flood": _flood, "twist": _twist,
+        "forge": _forge, "flood": _flood, "twist": _twist, "answer": _answer,
     }  # fmt: skip

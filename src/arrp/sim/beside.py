@@ -59,6 +59,10 @@ class Beside:
 
     def unsigned(self, node: str, event: Event, revoked: dict[tuple[str, str], datetime]) -> Told:
         """I2, I12: each officer that an act names signed its very bytes, with a key that counted when it came."""
+        if event.kind == "ActApproved":
+            since = revoked.get((node, event.body.approval.officer))
+            if since is not None and event.at > since + TAKEN_UP:
+                yield "I2", f"{event.body.approval.officer} signs with a key that is revoked since {since}"
         if not event.officers or not event.act_hash or event.kind not in KINDS:
             return
         store = self._world.service(node).node.store

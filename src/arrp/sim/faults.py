@@ -189,12 +189,16 @@ class Faults:
 
     def _plant(self, id: str, among: Collection[Fault]) -> None:
         core = self._world.hosts[id].core
-        if core is not None:
+        if core is None:
+            self._plant(self._dice.choice([one for one, host in self._world.hosts.items() if host.core]), among)
+        else:
             able = [verb for verb, known in FAULTS.items() if known & set(among) and verb != "let_go"]
             verb = self._dice.choice(able)
             fault = self._dice.choice([one for one in among if one in FAULTS[verb]])
             core.faults.plant(verb, fault, times=self._dice.randint(1, 4))
             self._trouble(id)
+            if fault is Fault.LIE:
+                self._judge.liars.add(id)
 
     def _core_down(self, id: str) -> None:
         self._plant(id, _DOWN)
@@ -203,7 +207,6 @@ class Faults:
         self._plant(id, (Fault.REFUSE,))
 
     def _core_lies(self, id: str) -> None:
-        self._judge.liars.add(id)
         self._plant(id, (Fault.LIE,))
 
     _TABLE: dict[str, Callable[[Faults, str], None]] = {  # noqa: RUF012 - a table of methods

@@ -47,9 +47,9 @@ _SEATS = (
 )
 LEAST, MOST = 4, len(_SEATS)
 # What takes days elsewhere takes hours: to see soon what happens when time is over.
-BRISK = Customs(power=Period(5, "hours"), provisional=Period(2, "hours"), chain=Period(9, "hours"),
-                look_every=timedelta(minutes=5), request_hours=2)
-_PACE = {"_people": 6, "_money": 6, "_strike": 2, "_attack": 2}  # and so much more often
+BRISK = Customs(power=Period(3, "hours"), provisional=Period(2, "hours"), chain=Period(5, "hours"),
+                look_every=timedelta(minutes=5), request_hours=1)
+_PACE = {"_people": 10, "_money": 6, "_strike": 2, "_attack": 0.1}  # and so much more often
 MALLORY = Seat("MALLORY", "institution", "XX", ("Mal", "Lory"), hostile=True)
 
 

@@ -148,7 +148,7 @@ class Judge:
         hold = getattr(event.body, "hold", None)
         if isinstance(hold, Hold) and hold.holder == node == event.by:
             self._stated(node, case, event, hold)
-            if hold.state in ("released", "lapsed") and node not in self.liars:
+            if hold.state in ("released", "lapsed") and node not in self.liars and not self._is_taken_back(node, event):
                 self._all(node, self._beside.still_blocked(node, case, hold))
         if event.kind == "Request" and event.by == node:
             self._asked[event.act_hash] = event

@@ -96,8 +96,9 @@ class People:
             self.report(waiting[0])
             return
         known = [(case, request) for case in self._world.cases(id) for request in case.requests.values()]
-        if known:
-            case, request = self._dice.choice(known)
+        if known:  # mostly about what is not over yet
+            live = [one for one in known if one[1].is_open and one[0].state != "closed"]
+            case, request = self._dice.choice(live if live and self._dice.random() < 0.8 else known)
             self._about(id, case, request)
 
     # --- at the victim's side --------------------------------------------------------------------------
@@ -222,10 +223,11 @@ class People:
         by: Sequence[str] = self._dice.sample(people, min(wish.signers, len(people)))
         if len(by) > 1 and self._dice.random() < self._habits.wrong:
             by = (by[0], by[0])
+        astray = by[-1] if len(set(by)) > 1 and self._dice.random() < self._habits.wrong else ""
         salt = self.salts.get(getattr(wish.body, "loss", None) or "", _NO_SALT)
         officer = by[0] if by else self._dice.choice(people)
         command = Command(self._next(), wish.verb, officer, wish.request, wish.body, salt)
-        case = self._world.say(id, command, wish.case, by)[0]
+        case = self._world.say(id, command, wish.case, by, astray)[0]
         self.said.append(Said(id, command, case))
         if self._dice.random() < self._habits.twice:
             self._world.say(id, command, wish.case, by)

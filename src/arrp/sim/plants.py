@@ -17,7 +17,7 @@ from arrp.sim.plants_node import BUGS as IN_THE_NODE
 PLANTS: Mapping[str, Plant] = {**IN_THE_NODE, **IN_THE_RULES}
 BUDGET = 100_000  # deliveries
 _LENGTH = 1500  # of one history
-_NODES, _THEFTS = 5, 12
+_NODES, _THEFTS = 5, 40
 
 
 @dataclass(frozen=True, slots=True)

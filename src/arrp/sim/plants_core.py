@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from arrp.core import allocating, approving, deciding, ending, hearing, holding, protocol, stating, step
+from arrp.core import allocating, approving, deciding, ending, hearing, holding, protocol, starting, stating, step
 from arrp.core.book import Book
 from arrp.core.case import Case
 from arrp.core.coins import Coins
@@ -40,11 +40,12 @@ def _no_total_cap(patch: Patch) -> None:
 def _keep_not_reserved(patch: Patch) -> None:
     def allocate(step: Any) -> None:
         loss = total(step.case)
-        unkept = [r for r in step.case.wishes if r.hold is not None and r.hold.in_force and r.is_open
-                  and r.keep is None]
-        for request in unkept if loss is not None else ():
-            part = min(request.hold.claim.minor, loss.minor)  # and not what is left of it
-            allocating.tell_keep(step, request, part, rest_free=False)
+        if loss is None:
+            return
+        for request in step.case.wishes:
+            if request.hold is not None and request.hold.in_force and request.is_open and request.keep is None:
+                part = min(request.hold.claim.minor, loss.minor)  # and not what is left of it
+                allocating.tell_keep(step, request, part, rest_free=False)
         allocating.free_surplus(step)
 
     patch.put(allocating, "allocate", allocate)
@@ -83,10 +84,10 @@ def _above_traced(patch: Patch) -> None:
     def place(step: Any, request: Any, free: int) -> None:
         hold, book = request.hold, stating.book_of(step, request.id)
         waits = any(i.verb is Verb.HOLD and i.request == request.id for i in step.case.intents.values())
-        if hold is None and not waits and holding.may_hold(step, request):
+        if hold is None and not waits and starting.may_hold(step, request):
             amount = min(request.body.asked.minor - book.blocked, free)
             if amount > 0:
-                holding._intend(step, request, holding.block_of(step, request), amount)
+                holding._intend(step, request, starting.block_of(step, request), amount)
 
     patch.put(holding, "place", place)
     patch.put(holding, "find", lambda step, request: None)
@@ -158,14 +159,10 @@ def _released_early(patch: Patch) -> None:
     patch.wrap(ending, "unblock", unblock)
 
 
-@BUGS.bug("released hold placed again", "the answer to an old question finds the money free and holds it once more",
-          "I3 I4", "core_down careless")
+@BUGS.bug("released hold placed again", "a request whose hold was released stands on, and its money is held once more",
+          "I3 I4")
 def _placed_again(patch: Patch) -> None:
-    def may_hold(before: Any, step: Any, request: Any) -> bool:
-        is_over = request.hold is not None and request.hold.state in ("released", "lapsed")
-        return is_over or before(step, request)
-
-    patch.wrap(holding, "may_hold", may_hold)
+    patch.put(ending, "finish", lambda step, request, why: None)
     patch.wrap(holding, "_may_grow", lambda before, hold: hold is None or not hold.in_force or before(hold))
 
 

@@ -14,7 +14,7 @@ from arrp.connectors import CoreUnclear
 from arrp.core import policy
 from arrp.core.answers import AccountStatus, Cannot, Why
 from arrp.core.errors import ArrpError
-from arrp.core.events import Verb
+from arrp.core.events import KINDS, Verb
 from arrp.core.messages import Checkpoint, Outcome
 from arrp.core.request import Ask
 from arrp.core.step import digest
@@ -43,7 +43,7 @@ def _no_dedupe(patch: Patch) -> None:
 
 
 @BUGS.bug("dedupe pruned too early", "what came half an hour ago is forgotten, and applied once more", "I3 I7",
-          "delay duplicates adversary")
+          "delay duplicates")
 def _pruned(patch: Patch) -> None:
     patch.wrap(Hearing, "_take", lambda before, ear, incoming: _taken_again(before, ear, incoming,
                                                                            timedelta(minutes=30)))
@@ -87,7 +87,7 @@ def _no_numbers(patch: Patch) -> None:
 
 def _at_once(patch: Patch) -> None:
     """And nothing waits for the receipt of what was said before it."""
-    patch.put(talk, "JUMPING", tuple(talk.KINDS))
+    patch.put(talk, "JUMPING", tuple(KINDS))
     talk._next.cache_clear()
     patch.callback(talk._next.cache_clear)
     patch.callback(setattr, talk, "JUMPING", talk.JUMPING)
@@ -188,7 +188,7 @@ def _outbox_apart(patch: Patch) -> None:
 # --- whom one believes -------------------------------------------------------------------------------------
 
 
-@BUGS.bug("no signature check", "a head is believed to be from whom it says", "I2", "adversary")
+@BUGS.bug("no signature check", "a head is believed to be from whom it says", "I2 I5", "adversary")
 def _no_signature(patch: Patch) -> None:
     patch.put(envelope, "_check_signature", lambda parts, key: None)
 
@@ -284,15 +284,14 @@ def _wall_clock(patch: Patch) -> None:
     patch.put(Clock, "now", lambda clock: clock.wall())
 
 
-@BUGS.bug("timer lost", "a timer is taken from the table when it is claimed, not when it has fired", "I1 I6", "crashes")
-def _timer_lost(patch: Patch) -> None:
-    def claim_due(before: Any, connection: Any, now: datetime, lease: timedelta, most: int) -> Any:
-        found = before(connection, now, lease, most)
-        if found:
-            connection.execute(update(case_rows).where(case_rows.c.id.in_(found)).values(due_at=None))
-        return found
+@BUGS.bug("timers in memory", "who is started again does not know what was to happen when", "I1 I6 I5", "crashes")
+def _timers_in_memory(patch: Patch) -> None:
+    def started(before: Any, door: Service, node: Any) -> None:
+        with node.store.writing() as connection:
+            connection.execute(update(case_rows).values(due_at=None))
+        before(door, node)
 
-    patch.wrap(cases, "claim_due", claim_due)
+    patch.wrap(Service, "__init__", started)
 
 
 @BUGS.bug("leaf hash missing", "the leaf of an event is of its public half alone", "I8")

@@ -29,6 +29,7 @@ from arrp.sim.network import Network
 from arrp.sim.process import Machine, Process
 from arrp.sim.time import Time, Watch
 
+_ELSE = "ab" * 32  # the hash of another act
 DEPTH = 2  # so deep may one thing happen inside another
 CROSSING = 3  # as many things may happen while one exchange is on its way
 
@@ -181,26 +182,27 @@ class World:
 
     # --- people ----------------------------------------------------------------------------------------------
 
-    def say(self, id: str, command: Command, case: str | None = None, by: Sequence[str] = ()
+    def say(self, id: str, command: Command, case: str | None = None, by: Sequence[str] = (), astray: str = ""
             ) -> tuple[str, list[Event]]:
-        """A command at a node, and the signatures of `by` over each draft it left; the case, and what followed.
-        Raises what the node raises."""
+        """A command at a node, and the signatures of `by` over each draft it left; the case, and what followed. Who
+        goes `astray` hands in a signature over something else. Raises what the node raises."""
         service = self.service(id)
         case_id, events = service.command(command, case)
         for act in [event.body.act for event in events if event.kind == "Drafted"]:
-            for name in by:
-                events = [*events, *self.sign(id, act, name)]
+            for place, name in enumerate(by):
+                events = [*events, *self.sign(id, act, name, str(place), _ELSE if name == astray else "")]
         return case_id, events
 
-    def sign(self, id: str, act: str, officer: str) -> list[Event]:
-        """One officer's signature over a draft, as the command line makes it: over the bytes the node shows."""
+    def sign(self, id: str, act: str, officer: str, place: str = "", instead: str = "") -> list[Event]:
+        """One officer's signature over a draft, as the command line makes it: over the bytes the node shows, or over
+        those of another hash."""
         service = self.service(id)
         with service.node.store.reading() as connection:
             kept = talk.own_act(connection, id, act)
         if kept is None:
             raise NotFound(f"{id} has no draft {act}")
-        signed = self.cast.members[id].signature(officer, kept.act_hash)
-        return service.approve(act, signed, f"{act} {officer}")[1]
+        signed = self.cast.members[id].signature(officer, instead or kept.act_hash)
+        return service.approve(act, signed, f"{act} {officer} {place}")[1]
 
     # --- looking ---------------------------------------------------------------------------------------------
 
