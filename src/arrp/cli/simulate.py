@@ -13,7 +13,7 @@ from arrp.core.errors import Corrupt, Malformed
 from arrp.sim.faults import NAMES
 from arrp.sim.history import LEAST, MOST, History, Outcome, Plan
 from arrp.sim.plants import PLANTS, hunt
-from arrp.sim.simulate import Totals
+from arrp.sim.simulate import THEFTS, Totals
 from arrp.sim.simulate import simulate as live
 
 
@@ -27,6 +27,9 @@ class Simulating:
     plant: Annotated[str, typer.Option(metavar="NAME", help="A bug to plant into the code: is it caught?")] = ""
     list_plants: Annotated[bool, typer.Option("--list-plants", help="The bugs that can be planted.")] = False
     history: Annotated[int, typer.Option(metavar="SEED", help="Live one history again, as it was reported.")] = 0
+    brisk: Annotated[bool, typer.Option("--brisk", help="With --history: hours instead of days.")] = False
+    at_least: Annotated[int, typer.Option(help="Fail where an edge of a table, or a fault, happened less often.",
+                                          min=0)] = 0
     as_json: AsJson = False
 
 
@@ -38,19 +41,25 @@ def simulate(asked: Simulating) -> None:
     elif asked.plant:
         _hunt(asked)
     elif asked.history:
-        _again(Plan(asked.history, asked.nodes, _names(asked.faults), asked.deliveries), as_json=asked.as_json)
+        _again(Plan(asked.history, asked.nodes, _names(asked.faults), asked.deliveries, THEFTS, asked.brisk),
+               as_json=asked.as_json)
     else:
         _simulate(asked)
 
 
 def _simulate(asked: Simulating) -> None:
     totals = live(asked.seed, asked.deliveries, nodes=asked.nodes, among=_names(asked.faults), told=_progress)
+    seldom = totals.seldom(max(1, asked.at_least), _names(asked.faults))
     if asked.as_json:
-        show_json(_totals(totals))
+        show_json({**_totals(totals), "seldom": seldom})
     else:
         _report(totals)
+        say(f"{len(seldom)} edges and faults happened less than {max(1, asked.at_least)} times: {', '.join(seldom)}")
     if totals.worst is not None:
         raise Corrupt(f"{totals.violations[0]}. Live it again: {_how(totals.worst.plan)}")
+    if asked.at_least and seldom:
+        raise Corrupt(f"{len(seldom)} edges and faults happened less than {asked.at_least} times: what is wrong there "
+                      "was not looked for")
 
 
 def _names(faults: str) -> tuple[str, ...]:
@@ -108,7 +117,7 @@ def _tell(found: Outcome) -> None:
 
 def _how(plan: Plan) -> str:
     return (f"arrp simulate --history {plan.seed} --nodes {plan.nodes} --deliveries {plan.deliveries} --faults "
-            f"{','.join(plan.faults) or 'none'}")
+            f"{','.join(plan.faults) or 'none'}{' --brisk' if plan.brisk else ''}")
 
 
 def _list_plants(*, as_json: bool) -> None:
