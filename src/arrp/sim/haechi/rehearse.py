@@ -13,7 +13,7 @@ from arrp.sim.haechi.count import Counted
 from arrp.sim.haechi.frame import BEGIN, END, Country, Frame
 from arrp.sim.haechi.people import People, Script
 from arrp.sim.haechi.plot import Stay
-from arrp.sim.haechi.stage import Money, laws, world_of
+from arrp.sim.haechi.stage import WEEK, Money, laws, world_of
 from arrp.sim.haechi.story import Story
 from arrp.sim.world import World
 
@@ -58,7 +58,16 @@ def _days(world: World, say: Say) -> None:
         world.run(at)
         if at == END or at.day % 14 == 1:
             say(f"{at:%d %B}")
-    world.run(END + timedelta(hours=8))  # every event has its position in the tree
+    _placed(world)
+
+
+def _placed(world: World) -> None:
+    """A week later every node wakes once: then each event has its position in the tree."""
+    world.run(END + WEEK)
+    for host in world.hosts.values():
+        for process in host.processes:
+            process.wake()
+    world.run(END + WEEK + timedelta(minutes=1))
 
 
 def count(world: World) -> Counted:
