@@ -113,6 +113,7 @@ COMMANDS = {
     "core open": "arrp.cli.core:open_account",
     "core book": "arrp.cli.core:book",
     "core show": "arrp.cli.core:show_core",
+    "simulate": "arrp.cli.simulate:simulate",
     "replay haechi3": "arrp.cli.replay:haechi3",
 }
 GROUPS = {

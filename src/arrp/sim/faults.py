@@ -216,6 +216,8 @@ class Faults:
         "newer_directory": _newer_directory,
     }  # fmt: skip
 
+    STRIKING = frozenset(_TABLE)  # those that happen at an instant, and are counted
+
 
 def vars_of(weather: Weather) -> dict[str, float]:
     return {name: getattr(weather, name) for name in ("lost", "unanswered", "late", "doubled", "crossed")}

@@ -17,7 +17,7 @@ from arrp.core.coins import Coins
 from arrp.core.errors import Conflict
 from arrp.core.events import HOLD_FACTS, KINDS, RETURN_FACTS, Event, Verb
 from arrp.core.hold import HOLD, Hold
-from arrp.core.request import Reason
+from arrp.core.request import ANSWER, WISH, Reason
 from arrp.core.sums import money, total
 from arrp.node.store import cases
 from arrp.sim.beside import TAKEN_UP, Beside, Told
@@ -137,12 +137,23 @@ class Judge:
             events = cases.log_of(connection, id, case.version + 1)
             believed = process.service.folds.read(connection, id)
         for event in events:
-            case = apply(case, event)
+            before, case = case, apply(case, event)
+            self._count_move(before, event)
             self._event(node, case, event)
         self._cases[node][id] = case
         if believed != case:
             self.accuse("I8", node, f"case {id[:8]} is not what its log says, at version {case.version}")
         self._case(node, case)
+
+    def _count_move(self, before: Case, event: Event) -> None:
+        """Which edges of the tables of a request were taken: wishes by whoever asked, answers by whoever was asked."""
+        request = before.requests.get(event.request or "")
+        if request is None:
+            return
+        for table, state in ((WISH, request.wish), (ANSWER, request.answer)):
+            owns = (request.side == "requesting") is (table is WISH)
+            if owns and (state, event.kind) in table.moves:
+                self.edges[table.name, state, event.kind] += 1
 
     def _event(self, node: str, case: Case, event: Event) -> None:
         hold = getattr(event.body, "hold", None)

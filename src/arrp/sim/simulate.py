@@ -12,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
 
+from arrp.core.hold import HOLD
+from arrp.core.request import ANSWER, WISH
 from arrp.node.clock import Clock
-from arrp.sim.faults import NAMES, chosen
+from arrp.sim.faults import NAMES, Faults, chosen
 from arrp.sim.history import History, Outcome, Plan
 
 A_HISTORY = 4000  # deliveries of one
+THEFTS = 8
 SMALLER = 30  # histories at most to make a failure smaller
 
 
@@ -40,6 +43,12 @@ class Totals:
     def violations(self) -> list[str]:
         return [str(one) for one in self.worst.violations] if self.worst else []
 
+    def seldom(self, times: int, among: Collection[str]) -> list[str]:
+        """Edges of the tables, and faults, that were not taken so often: whatever breaks there was not looked for."""
+        edges = [f"{table.name} {state} {kind}" for table in (HOLD, WISH, ANSWER) for state, kind in table.moves]
+        struck = [name for name in among if name in Faults.STRIKING]
+        return [name for name in (*edges, *struck) if (self.edges + self.faults)[name] < times]
+
     def add(self, found: Outcome) -> None:
         self.histories += 1
         self.deliveries += found.deliveries
@@ -56,7 +65,8 @@ def plans(seed: int, nodes: int, among: Collection[str], deliveries: int) -> Ite
     number = 0
     while True:
         dice = Random(f"{seed} {number}")
-        yield Plan(dice.getrandbits(48), nodes, chosen(dice, among), min(A_HISTORY, deliveries))
+        yield Plan(dice.getrandbits(48), nodes, chosen(dice, among), min(A_HISTORY, deliveries), THEFTS,
+                   brisk=dice.random() < 0.5)
         number += 1
 
 

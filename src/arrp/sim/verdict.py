@@ -47,9 +47,10 @@ def judge_the_end(world: World, judge: Judge, said: list[Said]) -> None:
     for waits in restless(world):
         judge.accuse("I20" if "outbox" in waits else "I5", waits.partition(":")[0], f"never comes to rest: {waits}")
     logs = {id: log_of(world, id) for id in world.hosts}
-    views = _views(world, set(judge.suspended))
+    apart = set(judge.suspended)
+    views = _views(world, apart)
     for invariant, node, told in (*views, *_numbers(world), *_written(world, logs), *_kept(world, said, judge),
-                                  *_people(world), *_withdrawn(world)):
+                                  *_people(world), *_withdrawn(world, apart)):
         judge.accuse(invariant, node, told)
     for id in world.hosts:
         if id not in judge.liars:
@@ -172,11 +173,12 @@ def _people(world: World) -> Told:
                 yield "I5", id, f"money of case {case.id[:8]} waits, no timer runs, and nobody was called"
 
 
-def _withdrawn(world: World) -> Told:
-    """I5: what nobody wishes any more is not held, but for an order of the country where it is."""
-    for id in world.hosts:
+def _withdrawn(world: World, apart: set[str]) -> Told:
+    """I5: what nobody wishes any more is not held, but for an order of the country where it is. Who is suspended
+    cannot say it, nor pass it on: there the hold's own clock runs."""
+    for id in sorted(world.hosts.keys() - apart):
         for case in world.cases(id):
-            for request in case.requests.values():
+            for request in (one for one in case.requests.values() if one.peer not in apart):
                 hold = request.hold
                 if request.wish == "withdrawn" and hold and hold.in_force and hold.state != "secured":
                     yield "I5", id, f"{request.id[:8]} is withdrawn, and hold {hold.id[:8]} is {hold.state}"
