@@ -23,7 +23,7 @@ from arrp.sim.disk import spared
 from arrp.sim.world import World
 from arrp.wire.approvals import unb64
 
-TAKEN_UP = timedelta(minutes=7)  # so long after its publication every node that runs has looked for a newer directory
+TAKEN_UP = timedelta(minutes=12)  # so long after its publication every node that runs has looked for a newer directory
 _SIGNED_AS = b"arrp approval v1\0"
 _ACTING = ("hold", "stop", "release", "extend", "give_back")
 Told = Iterator[tuple[str, str]]  # an invariant, and what was seen

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from arrp.core.errors import ArrpError
 from arrp.core.period import Period
 from arrp.core.sentences import sentence
+from arrp.node.worker import Pace
 from arrp.sim.adversary import Adversary
 from arrp.sim.cast import Customs, Seat
 from arrp.sim.disk import spared
@@ -97,7 +98,7 @@ class History:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.world = World(plan.seed, seats(plan.nodes, hostile="adversary" in plan.faults), START,
-                           BRISK if plan.brisk else None)
+                           *((BRISK, Pace(compare_every=timedelta(minutes=10))) if plan.brisk else ()))
         world, self._dice = self.world, self.world.dice("history")
         bureaus = [id for id, host in world.hosts.items() if host.member.seat.kind == "authority"]
         self.movements = Movements(world, world.dice("money"), bureaus)

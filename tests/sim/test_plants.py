@@ -1,0 +1,70 @@
+"""The witness is not blind: each bug that is planted into the real code is named by an invariant, and the same
+histories without it have nothing to name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from arrp.core.errors import NotFound
+from arrp.node.hearing import Hearing
+from arrp.node.store import talk
+from arrp.sim.history import History, Plan
+from arrp.sim.plants import PLANTS, Caught, hunt, named, plan_for, planted
+
+# A seed, and after how many deliveries its history ends. Every bug is found from any seed, if one looks long enough
+# (arrp simulate --plant NAME): here is where it is found soon, and that is all that these numbers are for.
+SOON: dict[str, tuple[int, int]] = {
+}
+
+
+def soon(name: str) -> Plan:
+    seed, length = SOON[name]
+    return plan_for(name, seed, 0, length)
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_planted_bug_is_caught_by_a_named_invariant(name: str) -> None:
+    with planted(name):
+        outcome = History(soon(name)).run()
+    assert named(name, outcome), outcome.violations
+
+
+@pytest.mark.parametrize("plan", sorted({soon(name) for name in SOON}, key=str), ids=str)
+def test_without_the_bug_the_same_history_has_no_violation(plan: Plan) -> None:
+    assert History(plan).run().violations == []
+
+
+def test_there_are_enough_and_each_names_invariants_that_there_are() -> None:
+    assert len(PLANTS) >= 25
+    assert set(SOON) == set(PLANTS)
+    for plant in PLANTS.values():
+        assert plant.caught_by
+        assert all(re.fullmatch("I([1-9]|1[0-9]|2[01])", one) for one in plant.caught_by)
+
+
+def test_what_was_planted_is_gone_afterwards() -> None:
+    before = Hearing._take, talk.arrived, talk.JUMPING
+    for name in PLANTS:
+        with planted(name):
+            pass
+    assert (Hearing._take, talk.arrived, talk.JUMPING) == before
+
+
+def test_a_hunt_tells_what_it_caught_and_after_how_much() -> None:
+    seed, length = SOON["unpinned coins"]
+    caught = hunt("unpinned coins", seed, length)
+    assert (caught.name, caught.by, caught.seed) == ("unpinned coins", "I1", seed)
+    assert 0 < caught.after <= length + 100
+    assert "I1" in caught.said
+
+
+def test_a_hunt_that_is_too_short_says_so() -> None:
+    found = hunt("checkpoint of another tree", 1, 4)
+    assert found == Caught("checkpoint of another tree", None, found.after, 1) or found.by == "I8"
+
+
+def test_nobody_plants_what_there_is_not() -> None:
+    with pytest.raises(NotFound):
+        planted("no such bug")
