@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
-from tempfile import gettempdir, mkdtemp
+from tempfile import TemporaryDirectory, gettempdir, mkdtemp
 from typing import Any
 
 from arrp.connectors.simulated import SimulatedCore
@@ -222,6 +222,10 @@ def _memory() -> str:
 @cache
 def _empty(folder: Path) -> Path:
     """A store with all tables and no row, to be copied: to make one takes longer than most histories' first day."""
-    path = Path(mkdtemp(prefix="arrp-empty-", dir=folder)) / "empty.db"
+    _KEPT.append(TemporaryDirectory(prefix="arrp-empty-", dir=folder))
+    path = Path(_KEPT[-1].name) / "empty.db"
     Store(f"sqlite:///{path}").close()
     return path
+
+
+_KEPT: list[TemporaryDirectory[str]] = []  # they go with the process
