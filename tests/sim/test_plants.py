@@ -16,6 +16,32 @@ from arrp.sim.plants import PLANTS, Caught, hunt, named, plan_for, planted
 # A seed, and after how many deliveries its history ends. Every bug is found from any seed, if one looks long enough
 # (arrp simulate --plant NAME): here is where it is found soon, and that is all that these numbers are for.
 SOON: dict[str, tuple[int, int]] = {
+    "no dedupe": (1, 150),
+    "dedupe pruned too early": (4, 300),
+    "no sequence numbers": (1, 150),
+    "gap not waited for": (1, 150),
+    "expired command applied": (2, 900),
+    "acknowledged before it is kept": (2, 150),
+    "marked sent before sending": (1, 150),
+    "silent give-up": (1, 150),
+    "outbox in another transaction": (2, 200),
+    "no signature check": (3, 500),
+    "approval reused": (1, 150),
+    "suspended peer obeyed": (2, 150),
+    "core asked without an intent": (1, 500),
+    "asked again under another name": (4, 350),
+    "wall-clock deadlines": (1, 150),
+    "leaf hash missing": (1, 150),
+    "checkpoint of another tree": (1, 150),
+    "no total cap": (4, 150),
+    "unpinned coins": (1, 500),
+    "held above what is traced": (1, 500),
+    "timer twice": (1, 500),
+    "extension beyond the law": (1, 500),
+    "withdraw ignored": (3, 200),
+    "released before the core let go": (1, 500),
+    "decision taken twice": (1, 150),
+    "one officer signs twice": (2, 200),
 }
 
 

@@ -52,7 +52,7 @@ def _keep_not_reserved(patch: Patch) -> None:
     patch.put(allocating, "overshoot", lambda step: None)
 
 
-@BUGS.bug("surplus kept", "nobody lets go what was not kept in time", "I1", "partitions")
+@BUGS.bug("surplus kept", "nobody lets go what was not kept in time", "I1 I9", "partitions")
 def _surplus_kept(patch: Patch) -> None:
     def keep(step: Any, request: Any, said: Any) -> None:
         hold = request.hold
