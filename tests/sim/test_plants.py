@@ -42,6 +42,14 @@ SOON: dict[str, tuple[int, int]] = {
     "released before the core let go": (1, 500),
     "decision taken twice": (1, 150),
     "one officer signs twice": (2, 200),
+    "receipt not verified": (3, 500),
+    "return to another account": (1, 600),
+    "no answer is a no": (4, 350),
+    "timers in memory": (1, 500),
+    "mirror moves by itself": (1, 500),
+    "keep not reserved": (4, 150),
+    "surplus kept": (4, 1000),
+    "revoked key accepted": (1, 200),
 }
 
 
