@@ -105,7 +105,7 @@ def _gap(patch: Patch) -> None:
     patch.wrap(Hearing, "_fresh", fresh)
 
 
-@BUGS.bug("expired command applied", "nobody looks until when a wish may be applied", "I13", "delay partitions loss")
+@BUGS.bug("expired command applied", "nobody looks until when a wish may be applied", "I13", "partitions one_way")
 def _expired(patch: Patch) -> None:
     patch.put(hearing, "expired", lambda apply_by, now: False)
 
