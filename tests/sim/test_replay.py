@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from arrp.cli import replay
+from arrp.connectors.simulated import Account
 from arrp.core.account import institution_of, parse_account
 from arrp.core.money import Amount
 from arrp.sim.haechi.count import Counted
 from arrp.sim.haechi.frame import END, PUBLISHED, REGIONS, USDT, Frame
 from arrp.sim.haechi.page import faults, figures, page, timeline
 from arrp.sim.haechi.picture import over_time
-from arrp.sim.haechi.rehearse import count, played, rehearse, wrong
+from arrp.sim.haechi.rehearse import count, differing, played, rehearse, wrong
 from arrp.sim.haechi.story import Story
 from arrp.sim.world import World
 from tests.cli.running import arrp
@@ -83,15 +84,21 @@ def _held(world: World, id: str) -> list[Amount]:
 
 
 def test_a_bank_that_holds_more_than_its_log_is_found(world: World) -> None:
-    keeper, host = next((id, host) for id, host in world.hosts.items() if host.core is not None and not _held(world, id)
+    keeper, core = next((id, host.core) for id, host in world.hosts.items() if host.core is not None
                         and not wrong(world, id))
-    assert host.core is not None
-    with host.core._books.transaction():
-        row = host.core._books.row("SELECT ref FROM accounts WHERE booked > held ORDER BY ref")
-    if row is None:
-        pytest.skip("nothing is free in any account of that bank")
-    host.core.hold("by hand", row["ref"], 1, END + timedelta(days=90))
-    assert any("I9" in what for what in wrong(world, keeper))
+    core.open_account(Account("own", "payto://bic/BANKKR22/1", "Somebody Else", "USD", opening=1000))
+    core.hold("by hand", "own", 1, END + timedelta(days=90))
+    assert [what.partition(" ")[2][:2] for what in wrong(world, keeper)] == ["I9"]
+
+
+def test_a_mirror_that_shows_another_hold_is_found(world: World) -> None:
+    """I7: what the bureau's log leaves out of it, its case no longer shows."""
+    assert differing(world) == []
+    bureau = next(id for id in world.hosts if any(case.report is not None for case in world.cases(id)))
+    with create_engine(f"sqlite:///{world.file(bureau)}").begin() as connection:
+        connection.execute(text("DELETE FROM events WHERE kind IN ('HoldConfirmed', 'HoldSecured')"))
+    world.service(bureau).folds.forget_all()
+    assert any(f"I7 {bureau}" in what for what in differing(world))
 
 
 def test_the_published_story_has_the_published_totals() -> None:

@@ -16,14 +16,15 @@ _NOW, _BEFORE = bindparam("now", type_=Instant()), bindparam("before", type_=Ins
 _LOOK = Prepared(select(*(exists().where(due) for due in (
     cases.is_due(_NOW), work.is_effect_due(_NOW), work.is_join_due(_NOW), talk.is_due(_NOW),
     work.is_uncompared(_BEFORE), recovering.is_due(_NOW), documents.is_due(_NOW)))))
-_NEXT = select(
+_NEXT = Prepared(select(
     select(func.min(tables.cases.c.due_at)).scalar_subquery(),
     select(func.min(tables.intents.c.due_at)).where(tables.intents.c.answered_at.is_(None)).scalar_subquery(),
     select(func.min(tables.joins.c.due_at)).where(tables.joins.c.done_at.is_(None)).scalar_subquery(),
     select(func.min(tables.outbox.c.due_at)).where(tables.outbox.c.state == "queued").scalar_subquery(),
     select(func.min(tables.peers.c.copies_at)).where(tables.peers.c.copies.is_not(None)).scalar_subquery(),
     select(func.min(tables.documents.c.due_at)).scalar_subquery(),
-)
+))
+_INSTANT = Instant()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +51,5 @@ def waiting(connection: Connection, now: datetime, compared_before: datetime) ->
 
 def next_look(connection: Connection) -> datetime | None:
     """When the next piece of work is due, comparisons apart; None when nothing waits."""
-    return earliest(*connection.execute(_NEXT).one())
+    found = _NEXT.run(connection, {}).fetchone()
+    return earliest(*(_INSTANT.process_result_value(each, connection.dialect) for each in found))

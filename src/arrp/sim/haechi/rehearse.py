@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from arrp.core.case import Case
+from arrp.core.money import Amount
 from arrp.core.sums import money
 from arrp.node.verify import verify
 from arrp.sim.haechi.count import Counted
 from arrp.sim.haechi.frame import BEGIN, END, Country, Frame
 from arrp.sim.haechi.people import People, Script
 from arrp.sim.haechi.plot import Stay
-from arrp.sim.haechi.stage import Money, laws, world_of
+from arrp.sim.haechi.stage import WEEK, Money, laws, world_of
 from arrp.sim.haechi.story import Story
 from arrp.sim.world import World
 
@@ -58,7 +60,16 @@ def _days(world: World, say: Say) -> None:
         world.run(at)
         if at == END or at.day % 14 == 1:
             say(f"{at:%d %B}")
-    world.run(END + timedelta(hours=8))  # every event has its position in the tree
+    _placed(world)
+
+
+def _placed(world: World) -> None:
+    """A week later every node wakes once: then each event has its position in the tree."""
+    world.run(END + WEEK)
+    for host in world.hosts.values():
+        for process in host.processes:
+            process.wake()
+    world.run(END + WEEK + timedelta(minutes=1))
 
 
 def count(world: World) -> Counted:
@@ -67,7 +78,22 @@ def count(world: World) -> Counted:
     for id, host in world.hosts.items():
         counted.violations += wrong(world, id)
         counted.read(f"sqlite:///{world.file(id)}", id, host.member.seat.country)
+    counted.violations += differing(world)
     return counted
+
+
+def differing(world: World) -> list[str]:
+    """I7: what a mirror shows otherwise than the holder states."""
+    stated, mirrored = dict[str, tuple[str, Amount]](), list[tuple[str, str, tuple[str, Amount]]]()
+    for id in world.hosts:
+        for case in world.cases(id):
+            for hold in (request.hold for request in case.requests.values() if request.hold is not None):
+                if hold.holder == id:
+                    stated[hold.id] = (hold.state, hold.amount)
+                else:
+                    mirrored.append((id, hold.id, (hold.state, hold.amount)))
+    return [f"I7 {id} shows hold {hold} as {' '.join(map(str, shown))}, its holder {stated.get(hold)}"
+            for id, hold, shown in mirrored if stated.get(hold) != shown]
 
 
 def wrong(world: World, id: str) -> list[str]:
@@ -78,7 +104,7 @@ def wrong(world: World, id: str) -> list[str]:
         counted = money(case)
         if counted is not None and not counted.adds_up():
             found.append(f"I21 the sum of case {case.id} is not its loss")
-        if counted is not None and counted.surplus:
+        if counted is not None and (counted.surplus or _claimed(case) > counted.loss.minor):
             found.append(f"I1 case {case.id} holds more than its loss")
         held += sum(r.hold.amount.minor for r in case.requests.values()
                     if r.hold is not None and r.hold.holder == id and not r.hold.is_over)
@@ -87,3 +113,8 @@ def wrong(world: World, id: str) -> list[str]:
     if core is not None and sum(hold.amount for hold in core.holds()) != held:
         found.append(f"I9 the books of {id} hold other than its log says")
     return [f"{id}: {what}" for what in found]
+
+
+def _claimed(case: Case) -> int:
+    """What all holds of a loss count for together."""
+    return sum(r.hold.claim.minor for r in case.wishes if r.hold is not None and not r.hold.is_over)

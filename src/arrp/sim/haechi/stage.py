@@ -25,8 +25,9 @@ from arrp.sim.world import World
 OFFICERS = ("first.officer", "second.officer", "redress.officer")
 HOLDER = "Account Holder"
 POLICY = replace(OPEN, asset=USD, seen_within=timedelta(days=4))
-# Nothing is lost in this world, so what looks for losses looks rarely.
-PACE = Pace(compare_every=timedelta(days=400), sequence_seconds=6 * 3600.0)
+# Nothing is lost in this world, so what looks for losses looks rarely, and a checkpoint stands for a week's events.
+WEEK = timedelta(days=7)
+PACE = Pace(compare_every=timedelta(days=400), sequence_seconds=WEEK.total_seconds())
 _A_DAY, _HALF_A_YEAR = Period(24, "hours"), Period(180 * 24, "hours")
 
 
