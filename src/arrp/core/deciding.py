@@ -62,6 +62,8 @@ def decided(step: Step, request: Request, said: Decide, officers: tuple[str, ...
 def _hold_decided(step: Step, request: Request, said: Decide) -> None:
     """A hold that stands is decided from now; where there is none, it may be placed now."""
     hold = request.hold
+    if step.case.state == "joined":
+        return  # its account is known, and its case takes the decision along (R-03)
     if hold is None and request.id not in step.case.located:
         _look_up(step, request)
     elif hold is None or hold.state == "failed":

@@ -252,7 +252,7 @@ class Judge:
         """I2, I3."""
         known = self._placed[node].setdefault(hold.request, [])
         last = self._holds[node].get(known[-1]) if known else None
-        if known and not (last and last.hold.may_begin_again):
+        if known and not (last and last.state in ("failed", "returned")):
             self.accuse("I3", node, f"request {hold.request[:8]} has a second hold")
         known.append(hold.id)
         request = case.requests.get(hold.request)

@@ -46,7 +46,8 @@ def planted(name: str) -> AbstractContextManager[Patch]:
 
 def plan_for(name: str, seed: int, number: int = 0, length: int = _LENGTH) -> Plan:
     """The history, one of many, in which that bug is looked for: with the faults that it needs, and in haste."""
-    return Plan(Random(f"{seed} {number}").getrandbits(48), _NODES, plant_of(name).faults, length, _THEFTS, brisk=True)
+    dice = Random(f"{seed} {number}")
+    return Plan(dice.getrandbits(48), _NODES, plant_of(name).faults, length, _THEFTS, brisk=True)
 
 
 def hunt(name: str, seed: int, deliveries: int = BUDGET) -> Caught:

@@ -8,9 +8,7 @@ from typing import Any
 
 from arrp.core import allocating, approving, deciding, ending, hearing, holding, protocol, starting, stating, step
 from arrp.core.book import Book
-from arrp.core.case import Case
 from arrp.core.coins import Coins
-from arrp.core.deadline import earliest
 from arrp.core.events import Answered, Escalated, HoldStated, Verb
 from arrp.core.hold import Hold
 from arrp.core.money import Amount
@@ -52,7 +50,7 @@ def _keep_not_reserved(patch: Patch) -> None:
     patch.put(allocating, "overshoot", lambda step: None)
 
 
-@BUGS.bug("surplus kept", "nobody lets go what was not kept in time", "I1", "partitions")
+@BUGS.bug("surplus kept", "nobody lets go what was not kept in time", "I1 I9", "partitions")
 def _surplus_kept(patch: Patch) -> None:
     def keep(step: Any, request: Any, said: Any) -> None:
         hold = request.hold
@@ -96,36 +94,6 @@ def _above_traced(patch: Patch) -> None:
 # --- how long ------------------------------------------------------------------------------------------------
 
 
-@BUGS.bug("old timer fires", "a hold that was extended ends when it would have ended before", "I6")
-def _old_timer(patch: Patch) -> None:
-    def due(before: Any, case: Any, request: Any, rules: Any) -> Any:
-        at, hold = before(case, request, rules), request.hold
-        mine = hold is not None and hold.holder == case.me and hold.state == "confirmed"
-        return earliest(at, _first_end(hold, rules)) if mine else at
-
-    def clock(before: Any, step: Any, request: Any, hold: Hold) -> None:
-        end = _first_end(hold, step.rules)
-        if hold.state == "confirmed" and end is not None and step.now >= end:
-            ending.end(step, request, Reason.LAPSED)
-        else:
-            before(step, request, hold)
-
-    def clocks(before: Any, step: Any) -> None:
-        for request in step.case.standing:
-            hold = request.hold
-            if hold is not None and hold.holder == step.me and hold.in_force:
-                clock(lambda *_: None, step, request, hold)
-        before(step)
-
-    patch.wrap(ending, "due", due)
-    patch.wrap(ending, "clocks", clocks)
-
-
-def _first_end(hold: Hold, rules: Any) -> Any:
-    power = rules.own_power()
-    return power.end(power.longest, hold.placed_at) if power is not None and hold.placed_at is not None else None
-
-
 @BUGS.bug("timer twice", "whoever looks again calls the same person again", "I6")
 def _timer_twice(patch: Patch) -> None:
     def escalate(step: Any, what: str, to: str, request: str | None = None, why: str = "") -> None:
@@ -157,13 +125,6 @@ def _released_early(patch: Patch) -> None:
             stating.finish(step, step.case.request(request.id), hold.why or "")
 
     patch.wrap(ending, "unblock", unblock)
-
-
-@BUGS.bug("released hold placed again", "a request whose hold was released stands on, and its money is held once more",
-          "I3 I4")
-def _placed_again(patch: Patch) -> None:
-    patch.put(ending, "finish", lambda step, request, why: None)
-    patch.wrap(holding, "_may_grow", lambda before, hold: hold is None or not hold.in_force or before(hold))
 
 
 # --- on whose word, and where it goes -----------------------------------------------------------------------
@@ -203,30 +164,14 @@ def _another_account(patch: Patch) -> None:
     patch.entry(protocol.COMMANDS, "payee", deciding._act("NamePayee"))
 
 
-@BUGS.bug("objection ignored", "money goes back while the account holder's objection is open", "I11")
-def _objection_ignored(patch: Patch) -> None:
-    patch.put(Case, "open_objection", lambda case, hold: None)
-
-
-@BUGS.bug("mirror moves by itself", "whoever asked for a hold ends it in its own books when its time is over", "I10 I7")
+@BUGS.bug("mirror moves by itself", "who withdraws takes the hold for released, whatever its holder says", "I10 I7")
 def _mirror_moves(patch: Patch) -> None:
-    def clocks(before: Any, step: Any) -> None:
-        before(step)
-        for request in tuple(step.case.requests.values()):
-            hold = request.hold
-            if request.side == "requesting" and hold is not None and hold.in_force and _is_over(hold, step.now):
-                over = replace(hold, state="lapsed", ended_at=step.now)
-                step.note("HoldLapsed", HoldStated(over, request.terms, Reason.LAPSED), request.id)
+    def issued(before: Any, step: Any, event: Any) -> None:
+        before(step, event)
+        request = step.case.requests.get(event.request or "")
+        hold = request.hold if request is not None and request.side == "requesting" else None
+        if request is not None and event.kind == "Withdraw" and hold is not None and hold.in_force:
+            over = replace(hold, state="released", ended_at=step.now)
+            step.note("HoldReleased", HoldStated(over, request.terms, Reason.WITHDRAWN), request.id)
 
-    def due(before: Any, case: Any, request: Any, rules: Any) -> Any:
-        hold = request.hold
-        if request.side == "requesting" and hold is not None and hold.in_force and hold.deadline is not None:
-            return hold.deadline
-        return before(case, request, rules)
-
-    patch.wrap(ending, "clocks", clocks)
-    patch.wrap(ending, "due", due)
-
-
-def _is_over(hold: Hold, now: Any) -> bool:
-    return hold.deadline is not None and now >= hold.deadline
+    patch.wrap(protocol, "_issued", issued)

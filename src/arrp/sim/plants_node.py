@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
@@ -105,7 +105,7 @@ def _gap(patch: Patch) -> None:
     patch.wrap(Hearing, "_fresh", fresh)
 
 
-@BUGS.bug("expired command applied", "nobody looks until when a wish may be applied", "I13", "delay partitions loss")
+@BUGS.bug("expired command applied", "nobody looks until when a wish may be applied", "I13", "partitions one_way")
 def _expired(patch: Patch) -> None:
     patch.put(hearing, "expired", lambda apply_by, now: False)
 
@@ -161,28 +161,34 @@ def _give_up(patch: Patch) -> None:
     patch.wrap(Delivery, "_later", later)
 
 
-@BUGS.bug("outbox in another transaction", "what is said is queued after the commit that says it", "I7", "crashes")
+@BUGS.bug("outbox in another transaction", "what is said is queued by the worker, after the commit that says it", "I7",
+          "crashes")
 def _outbox_apart(patch: Patch) -> None:
-    def put(before: Any, connection: Any, row: Any, due_at: datetime) -> None:
-        waiting.append((row, due_at))
-
-    def committed(before: Any, door: Service, done: Transaction) -> None:
-        rows, waiting[:] = list(waiting), []
-        if rows:
-            with door.node.store.writing() as connection:
-                for row, due_at in rows:
-                    queue(connection, row, due_at)
-        before(door, done)
+    said: list[Any] = []  # in the transaction that is open now
+    queue = talk.put
 
     def transaction(before: Any, door: Service) -> Any:
-        waiting.clear()  # of somebody who died
+        said.clear()  # of one that came to nothing
         return before(door)
 
-    waiting: list[tuple[Any, datetime]] = []
-    queue = talk.put
-    patch.wrap(talk, "put", put)
-    patch.wrap(Service, "committed", committed)
+    def committed(before: Any, door: Service, done: Transaction) -> None:
+        door.__dict__.setdefault("later", []).extend(said)
+        said.clear()
+        before(door, done)
+
+    def once(before: Any, loop: Worker) -> Any:
+        found, rows = before(loop), loop.service.__dict__.pop("later", [])
+        if rows:
+            with loop.node.store.writing() as connection:
+                for row in rows:
+                    queue(connection, *row)
+            loop.node.wake()
+        return found
+
+    patch.put(talk, "put", lambda connection, row, due_at: said.append((row, due_at)))
     patch.wrap(Service, "transaction", transaction)
+    patch.wrap(Service, "committed", committed)
+    patch.wrap(Worker, "once", once)
 
 
 # --- whom one believes -------------------------------------------------------------------------------------

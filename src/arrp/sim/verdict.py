@@ -162,13 +162,13 @@ def _kept(world: World, said: list[Said], judge: Judge) -> Told:
 
 def _people(world: World) -> Told:
     """I5: where money waits for an answer there is a next action with a time, or a person was called. Who asked waits
-    for the other side's clock."""
+    for the other side's clock, and who passed it on for that of whoever holds."""
     for id in world.hosts:
         with world.service(id).node.store.reading() as connection:
             due = {row.id: row.due_at for row in cases.listed(connection)}
         for case in world.cases(id):
             asked = [r for r in case.requests.values() if r.side == "requested" and r.is_open]
-            waits = any(r.terms.pending or (r.hold and r.hold.in_force) for r in asked)
+            waits = any(r.terms.pending or (r.hold and r.hold.in_force and r.hold.holder == id) for r in asked)
             if waits and due[case.id] is None and not case.escalated:
                 yield "I5", id, f"money of case {case.id[:8]} waits, no timer runs, and nobody was called"
 
