@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from arrp.core.errors import Refused
 from arrp.core.events import Decide, Release, Verb, Withdraw
 from arrp.core.money import Rate
 from arrp.core.request import Source, Terms
@@ -129,3 +132,14 @@ def test_r24_who_was_instructed_does_not_withdraw_the_instruction() -> None:
     assert not made.wish("BANK-PT", "withdraw", Withdraw("not mine"), instructed.id, by=("Tom",), case=key)
     assert made.nodes["BANK-PT"].case(key).request(instructed.id).hold.state == "provisional"
     made.settled()
+
+
+def test_r18_nobody_asks_itself() -> None:
+    """A request about an account that its sender keeps was taken, and broke when the second officer signed."""
+    made = Driven()
+    made.join(NCB_ES, VASP_LT)
+    made.nodes["VASP-LT"].core = MoodyCore()
+    made.report("VASP-LT", payment("7.03 EUR", LT, "P", made.now))
+    with pytest.raises(Refused, match="kept here") as refused:
+        made.ask("VASP-LT", "7.03 EUR", LT)
+    assert (refused.value.rule, refused.value.code) == ("R-18", "our-own")

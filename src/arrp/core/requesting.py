@@ -153,6 +153,9 @@ def whom(step: Step, body: Asked) -> Participant:
             "ask the keepers of the directory for one",
             rule="R-18", code="no-node",
         )
+    if peer.id == step.me:
+        raise Refused(f"{body.institution} is kept here: a request goes to somebody else. Ask the authority of this "
+                      "country to instruct you, or report it there", rule="R-18", code="our-own")
     return peer
 
 
