@@ -17,7 +17,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help demo test check bench kills chaos
+.PHONY: help demo test check bench simulate kills chaos
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1 - /p' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: $(UV) ## lint and types
 
 bench: $(UV) ## figures, as ratios against a floor measured in the same run
 	@$(RUN) python -m bench.run $(ARGS)
+
+simulate: $(UV) ## a million deliveries in simulated time, everything goes wrong, no invariant may break (an hour and a half)
+	@$(RUN) arrp simulate --deliveries 1000000 $(ARGS)
 
 kills: $(UV) ## each node killed at each of its writes, N of N on both engines (half an hour; ARGS=sqlite for one)
 	@$(RUN) python -m tests.node.kills $(ARGS)
