@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from arrp.core.deciding import decided
 from arrp.core.errors import Refused
 from arrp.core.events import Decide, Release, Verb, Withdraw
 from arrp.core.money import Rate
 from arrp.core.request import Source, Terms
-from arrp.core.step import Heard
+from arrp.core.step import Heard, Step
 from tests.core.driven import Driven, MoodyCore
 from tests.core.test_machines import BASIS, NCB_FR
 from tests.stories.plain import BANK_PT, ES, LT, NCB_ES, NCB_PT, PT, VASP_LT, amount, payment
@@ -143,3 +144,47 @@ def test_r18_nobody_asks_itself() -> None:
     with pytest.raises(Refused, match="kept here") as refused:
         made.ask("VASP-LT", "7.03 EUR", LT)
     assert (refused.value.rule, refused.value.code) == ("R-18", "our-own")
+
+
+def instructed() -> tuple[Driven, str]:
+    """NCB-ES has asked for an account in PT; its bureau has instructed the bank, and nothing of that has come there."""
+    made = Driven()
+    made.join(NCB_ES, NCB_PT, BANK_PT)
+    core = made.nodes["BANK-PT"].core = MoodyCore()
+    core.book(PT, "+7.03 EUR", "P", other=ES, at=made.now)
+    made.report("NCB-ES", payment("7.03 EUR", PT, "P", made.now))
+    made.slow = True
+    request = made.ask("NCB-ES", "7.03 EUR", PT)
+    made.settle()
+    made.deliver(("NCB-ES", "NCB-PT"))
+    made.settle()
+    return made, request
+
+
+def test_r27_a_withdrawal_that_is_passed_on_counts_before_its_instruction() -> None:
+    """It has no officer's signature: it was refused when it overtook what it withdraws, and the hold stood."""
+    made, request = instructed()
+    assert made.wish("NCB-ES", "withdraw", Withdraw("a mistake"), request, by=("Ana",))
+    made.deliver(("NCB-ES", "NCB-PT"))
+    made.settle()
+    lane = made.lanes["NCB-PT", "BANK-PT"]
+    assert [given.kind for _, given in lane] == ["Request", "Withdraw"]
+    lane.rotate()
+    made.slow = False
+    made.settle()
+    core = made.nodes["BANK-PT"].core
+    assert [minor for _, minor in core.blocks.values() if minor] == []
+    made.settled()
+
+
+def test_r03_a_decision_between_finding_an_account_and_joining_its_case_asks_nothing_again() -> None:
+    """The second answer would have joined it once more, which no store takes: the core was asked for ever."""
+    made, _ = instructed()
+    made.deliver(("NCB-PT", "BANK-PT"))
+    ((key, waiting),) = made.nodes["BANK-PT"].cases.items()
+    (request,) = waiting.requests.values()
+    for state, asked in (("open", ["Intended"]), ("joined", [])):
+        found = replace(waiting, state=state, intents={})  # the core has answered
+        step = Step(found, "decide", made.now, made.nodes["BANK-PT"].rules)
+        decided(step, request, Decide(True, None, BASIS, made.now + timedelta(hours=5)), ())
+        assert [event.kind for event in step.events if event.kind == "Intended"] == asked, (key, state)
