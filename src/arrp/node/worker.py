@@ -255,7 +255,7 @@ class Worker:
 
     def _sequence(self) -> None:
         now, second = self.node.clock.now(), self.node.clock.seconds()
-        if second - self._sequenced < self.pace.sequence_seconds:
+        if 0 <= second - self._sequenced < self.pace.sequence_seconds:
             return
         self._sequenced = second
         with self.node.store.reading() as connection:
