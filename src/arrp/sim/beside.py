@@ -134,10 +134,8 @@ class Beside:
 
     def unkept(self, node: str, excused: set[str]) -> Told:
         """I5: what a peer gave a receipt for it has, on its disk."""
-        query = text("SELECT id, peer, request, number, kind FROM outbox WHERE state IN ('receipted', 'refused')"
-                     " AND id > :after ORDER BY id")
         with spared(), self._world.service(node).node.store.reading() as connection:
-            rows = connection.execute(query, {"after": self._receipted[node]}).all()
+            rows = connection.exec_driver_sql(_RECEIPTED, (self._receipted[node],)).all()
         for row in rows:
             self._receipted[node] = row.id
             if row.peer in excused or self._world.running(row.peer) is None:
@@ -146,14 +144,17 @@ class Beside:
                 yield "I5", f"{row.peer} gave a receipt for {row.kind}, number {row.number}, and does not have it"
 
     def _has(self, peer: str, node: str, row: Any) -> bool:
-        query = text("SELECT 1 FROM inbox WHERE peer = :peer AND request = :request AND number = :number")
         with spared(), self._world.service(peer).node.store.reading() as connection:
-            return connection.execute(query, {"peer": node, "request": row.request, "number": row.number}
-                                      ).first() is not None
+            return connection.exec_driver_sql(_ARRIVED, (node, row.request, row.number)).first() is not None
 
     def look_back(self) -> None:
         """Somebody died: what receipts were given for is looked at again."""
         self._receipted.clear()
+
+
+_RECEIPTED = ("SELECT id, peer, request, number, kind FROM outbox WHERE state IN ('receipted', 'refused') AND id > ? "
+              "ORDER BY id")
+_ARRIVED = "SELECT 1 FROM inbox WHERE peer = ? AND request = ? AND number = ?"
 
 
 def _time(stored: int) -> datetime:

@@ -20,7 +20,7 @@ from arrp.core.errors import NotFound
 from arrp.core.events import Event
 from arrp.core.step import Command
 from arrp.node.service import Service
-from arrp.node.store import cases, talk
+from arrp.node.store import talk
 from arrp.node.store.engine import Store
 from arrp.node.worker import Pace
 from arrp.sim.cast import Cast, Customs, Member, Seat
@@ -209,8 +209,10 @@ class World:
     def cases(self, id: str) -> list[Case]:
         service = self.service(id)
         with service.node.store.reading() as connection:
-            rows = [row for row in cases.listed(connection) if row.state != "joined"]
-            return [service.folds.read(connection, row.id) for row in rows]
+            return [service.folds.read(connection, id) for id, in connection.exec_driver_sql(_CASES)]
+
+
+_CASES = "SELECT id FROM cases WHERE state != 'joined' ORDER BY opened_at, id"
 
 
 def _memory() -> str:
