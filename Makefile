@@ -35,7 +35,7 @@ check: $(UV) ## lint and types
 bench: $(UV) ## figures, as ratios against a floor measured in the same run
 	@$(RUN) python -m bench.run $(ARGS)
 
-simulate: $(UV) ## a million deliveries in simulated time, everything goes wrong, no invariant may break (an hour and a half)
+simulate: $(UV) ## a million deliveries in simulated time, everything goes wrong, no invariant may break (more than an hour)
 	@$(RUN) arrp simulate --deliveries 1000000 $(ARGS)
 
 kills: $(UV) ## each node killed at each of its writes, N of N on both engines (half an hour; ARGS=sqlite for one)

@@ -74,7 +74,7 @@ def targets() -> set[str]:
 
 
 def test_make_explains_its_targets() -> None:
-    assert targets() == {"demo", "test", "check", "bench", "kills", "chaos"}
+    assert targets() == {"demo", "test", "check", "bench", "simulate", "kills", "chaos"}
     assert make() == make("help"), "a bare make explains itself and does nothing"
 
 
