@@ -28,6 +28,9 @@ class Bar:
     high: float
 
 
+_BIG = 10**9  # cents: below ten millions a scale in whole millions says the same twice
+
+
 def over_time(counted: Counted) -> str:
     """Cumulated money by day, a line each, in USD."""
     points = _daily(counted)
@@ -37,8 +40,10 @@ def over_time(counted: Counted) -> str:
         path = " ".join(f"{_x(day, len(values)):.1f},{_y(cents / most):.1f}" for day, cents in enumerate(values))
         lines.append(f'<polyline fill="none" stroke="{COLOURS[name]}" stroke-width="2" points="{path}"/>')
         lines.append(_text(LEFT + 10, TOP + 16 + 18 * place, NAMES[name], COLOURS[name]))
+    digits = 0 if most >= _BIG else 2
     for part in range(5):
-        lines.append(_text(LEFT - 8, _y(part / 4) + 4, f"{most * part / 4 / 100 / 1e6:,.0f} m", "#333", "end"))
+        millions = most * part / 4 / 100 / 1e6
+        lines.append(_text(LEFT - 8, _y(part / 4) + 4, f"{millions:,.{digits}f} m", "#333", "end"))
     for month in range(6, 12):
         day = (BEGIN.replace(month=month + 1 if month < 12 else 12, day=1) - BEGIN).days
         if 0 <= day <= (END - BEGIN).days:
