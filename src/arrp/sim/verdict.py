@@ -88,7 +88,7 @@ def _views(world: World, unheard: set[str]) -> Told:
     known = [(id, r) for id in world.hosts for case in world.cases(id) for r in case.requests.values()]
     owners = {request.id: (id, request) for id, request in known if request.side == "requested"}
     for id, mirror in known:
-        if mirror.side != "requesting" or mirror.peer not in world.hosts or {id, mirror.peer} & unheard:
+        if mirror.side != "requesting" or mirror.peer not in world.hosts or _rests_on(world, id, mirror, unheard):
             continue
         if mirror.id not in owners:
             if not _was_refused(world, id, mirror):
@@ -98,6 +98,13 @@ def _views(world: World, unheard: set[str]) -> Told:
         for what, ours, theirs in zip(_COMPARED, _seen(mirror), _seen(request), strict=True):
             if ours != theirs:
                 yield "I7", id, f"{mirror.id[:8]}: {what} is {ours} here, {theirs} at {owner}"
+
+
+def _rests_on(world: World, id: str, request: Request, apart: set[str]) -> bool:
+    """Whether somebody who is suspended asked, was asked, or keeps the account: what it says is not heard, also by
+    whoever stands in the middle and waits for it."""
+    keepers = {who for who in apart if request.body.institution in world.cast.members[who].seat.answers_for}
+    return bool({id, request.peer} & apart or keepers)
 
 
 def _was_refused(world: World, id: str, mirror: Request) -> bool:
@@ -174,11 +181,11 @@ def _people(world: World) -> Told:
 
 
 def _withdrawn(world: World, apart: set[str]) -> Told:
-    """I5: what nobody wishes any more is not held, but for an order of the country where it is. Who is suspended
-    cannot say it, nor pass it on: there the hold's own clock runs."""
-    for id in sorted(world.hosts.keys() - apart):
+    """I5: what nobody wishes any more is not held, but for an order of the country where it is. Where somebody is
+    suspended the hold's own clock runs."""
+    for id in world.hosts:
         for case in world.cases(id):
-            for request in (one for one in case.requests.values() if one.peer not in apart):
+            for request in (one for one in case.requests.values() if not _rests_on(world, id, one, apart)):
                 hold = request.hold
                 if request.wish == "withdrawn" and hold and hold.in_force and hold.state != "secured":
                     yield "I5", id, f"{request.id[:8]} is withdrawn, and hold {hold.id[:8]} is {hold.state}"
