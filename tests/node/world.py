@@ -37,7 +37,6 @@ from arrp.core.step import Command
 from arrp.node.clock import Clock
 from arrp.node.delivery import Delivery
 from arrp.node.directory import directory_of
-from arrp.node.documents import Documents
 from arrp.node.hearing import Hearing
 from arrp.node.home import Found, fitted
 from arrp.node.http import problem
@@ -48,6 +47,7 @@ from arrp.node.store import cases, talk
 from arrp.node.store.engine import Store
 from arrp.node.worker import Worker
 from arrp.sim.keepers import entry_of, first_edition, following
+from arrp.sim.network import answer
 from arrp.wire.approvals import approve
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -152,13 +152,7 @@ class Post:
         if hearing is None:
             raise Unreachable("nobody listens there")
         try:
-            if what == "state":
-                return hearing.exchange.answer(body).encode()
-            if what == "copies":
-                return hearing.exchange.copies(body)
-            if what == "documents":
-                return Documents.of(hearing.service).give(body)
-            return hearing.parcel(body).encode()
+            return answer(hearing, what, body)
         except Killed:
             self.world.stop(member.id)
             raise Unreachable("the line went dead") from None

@@ -74,6 +74,8 @@ def _names(faults: str) -> tuple[str, ...]:
 def _progress(totals: Totals) -> None:
     say(f"{totals.histories} histories, {totals.deliveries} deliveries, {totals.crashes} crashes, "
         f"{totals.deliveries / totals.seconds:.0f} a second")
+    if totals.worst is not None:
+        say(f"{totals.violations[0]}: looking for a smaller history in which that breaks")
 
 
 def _totals(totals: Totals) -> dict[str, object]:

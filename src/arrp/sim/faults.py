@@ -60,7 +60,7 @@ class Faults:
     def _weather(self) -> Weather:
         found = CALM
         for name in self.names:
-            for part, share in vars_of(NETWORK.get(name, CALM)).items():
+            for part, share in _shares(NETWORK.get(name, CALM)).items():
                 found = replace(found, **{part: max(share, getattr(found, part))})
         return found
 
@@ -219,7 +219,7 @@ class Faults:
     STRIKING = frozenset(_TABLE)  # those that happen at an instant, and are counted
 
 
-def vars_of(weather: Weather) -> dict[str, float]:
+def _shares(weather: Weather) -> dict[str, float]:
     return {name: getattr(weather, name) for name in ("lost", "unanswered", "late", "doubled", "crossed")}
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from random import Random
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -57,8 +55,7 @@ MALLORY = Seat("MALLORY", "institution", "XX", ("Mal", "Lory"), hostile=True)
 def seats(nodes: int, *, hostile: bool) -> tuple[Seat, ...]:
     """So many nodes; and, if wanted, one participant whose keys somebody else has."""
     present = {seat.id for seat in _SEATS[:nodes]}
-    kept = [Seat(one.id, one.kind, one.country, one.people, one.answers_for,
-                 tuple(id for id in one.instructs if id in present)) for one in _SEATS[:nodes]]
+    kept = [replace(one, instructs=tuple(id for id in one.instructs if id in present)) for one in _SEATS[:nodes]]
     return (*kept, MALLORY) if hostile else tuple(kept)
 
 
@@ -263,12 +260,3 @@ class _Errors(logging.Handler):
 def _is_disk(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorname", "").startswith(
         ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY"))
-
-
-def planned(seed: int, number: int, nodes: int, among: Collection[str], choose: Any) -> Plan:
-    """The `number`-th history of a seed: its own dice, its own choice of faults."""
-    dice = Random(f"{seed} {number}")
-    return Plan(dice.getrandbits(48), nodes, choose(dice, among))
-
-
-__all__: Sequence[str] = ("BUGS", "History", "Outcome", "Plan", "planned", "seats")

@@ -85,7 +85,7 @@ class Network:
         self._cross()
         if self.answers is not None and (forged := self.answers(to, what, body)) is not None:
             return HTTPStatus.OK, forged
-        status, answer = self.deliver(to, what, body)
+        status, said = self.deliver(to, what, body)
         if self._happens(fate.doubled):
             for _ in range(self._dice.randint(1, fate.copies)):
                 self._again(to, what, body)
@@ -95,7 +95,7 @@ class Network:
         if (to, process.id) in self.cut or self._happens(fate.unanswered):
             raise Unreachable("no answer in time")
         self.deliveries += 1
-        return status, answer
+        return status, said
 
     def deliver(self, to: str, what: str, body: bytes) -> tuple[int, bytes]:
         """Bytes reach a node; its answer, as its port for peers gives it. Raises Unreachable."""
@@ -104,7 +104,7 @@ class Network:
             raise Unreachable("nobody listens there")
         self.deliveries += 1
         try:
-            return 200, _answer(process.hearing, what, body)
+            return 200, answer(process.hearing, what, body)
         except Killed:
             self._stage.died(process)
             raise Unreachable("the line went dead") from None
@@ -151,7 +151,8 @@ class Line:
         raise Unreachable(f"in this world nobody publishes {url}")
 
 
-def _answer(hearing: Hearing, what: str, body: bytes) -> bytes:
+def answer(hearing: Hearing, what: str, body: bytes) -> bytes:
+    """What a node says to a peer that calls one of its ways. Raises what the node raises."""
     if what == "state":
         return hearing.exchange.answer(body).encode()
     if what == "copies":

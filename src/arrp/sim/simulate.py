@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import islice
 from random import Random
 
 from arrp.core.hold import HOLD
@@ -79,6 +80,7 @@ def simulate(seed: int, deliveries: int, *, nodes: int = 5, among: Collection[st
         found = History(plan).run()
         totals.add(found)
         totals.seconds = clock.seconds() - begin
+        totals.worst = found if found.violations else None
         told(totals)
         if found.violations:
             totals.worst = smaller(found)
@@ -90,12 +92,16 @@ def simulate(seed: int, deliveries: int, *, nodes: int = 5, among: Collection[st
 
 def smaller(failed: Outcome) -> Outcome:
     """The smallest history found in which the same invariant breaks."""
-    invariant, best = failed.violations[0].invariant, failed
-    for _ in range(SMALLER):
-        again = next((found for plan in _smaller(best) if _breaks(found := History(plan).run(), invariant)), None)
-        if again is None:
-            return best
-        best = again
+    invariant, best, left = failed.violations[0].invariant, failed, SMALLER
+    found: Outcome | None = failed
+    while found is not None:
+        best, found = found, None
+        for plan in islice(_smaller(best), left):
+            left -= 1
+            again = History(plan).run()
+            if _breaks(again, invariant):
+                found = again
+                break
     return best
 
 
