@@ -14,7 +14,7 @@
      8 decide           RequestAccepted, RequestAcceptedOnCondition, MoreAsked,        core/deciding
                         RequestRefused; down to a bank: Decide
      9 allocate         Keep, answered by HoldKept; kept and decided: HoldConfirmed    core/holding, core/sums
-    10 trace onward     where the rest went: MovedOn                                   trace/follow, core/ledger
+    10 trace onward     where the rest went: MovedOn                                   trace/account, core/ledger
     11 pursue           each leg is asked after in its turn: Request again             core/requesting
     12 formalise        the end and why: EndComputed; HoldExtended, HoldSecured, or    core/deadline, core/guard
                         the date came: HoldLapsed

@@ -26,7 +26,7 @@ from arrp.core.answers import Cannot, Held, HoldState, PayOut, Released, Returne
 from arrp.core.errors import Refused
 from arrp.core.money import Amount
 from arrp.core.report import Party
-from arrp.trace.follow import follow
+from arrp.trace.account import follow_account
 
 START = datetime(2022, 6, 28, 9, 0, tzinfo=UTC)
 REFS = ["A", "B", "C"]
@@ -226,7 +226,7 @@ class Bank(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for ref in REFS:
-            followed = follow(self.core.transfers_since(ref, 0).transfers, self.opening[ref], [])
+            followed = follow_account(self.core.transfers_since(ref, 0).transfers, self.opening[ref], [])
             assert followed.booked == self.booked[ref]
         for name, hold in self.held.items():
             assert self.core.status(name).state is (HoldState.HELD if hold.amount else hold.ended)

@@ -37,7 +37,7 @@ from arrp.core.errors import Conflict, Corrupt, Malformed, NotFound, Refused
 from arrp.core.ledger import End, Pin
 from arrp.core.money import Amount
 from arrp.core.report import Party
-from arrp.trace.follow import follow
+from arrp.trace.account import follow_account
 
 START = datetime(2022, 6, 28, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -369,7 +369,7 @@ def test_the_holds_of_the_core_are_the_pins_of_the_trace(bank: SimulatedCore) ->
     bank.book(Order("out", euros(150), bank.party("A-2"), VICTIM), START)
     bank.give_back("H", payout("R1", 250))
     statement = bank.transfers_since("A-2", 0)
-    followed = follow(statement.transfers, 0, [Pin(Coins.of([(100, 500)]), held.sequence, None, "H")])
+    followed = follow_account(statement.transfers, 0, [Pin(Coins.of([(100, 500)]), held.sequence, None, "H")])
     taken = {part.ref: part.took for part in followed.spent(followed.coins)}
     assert taken == {"out": Coins.of([(0, 100), (500, 550)]), "R1": Coins.of([(100, 350)])}
     assert followed.booked == bank.balance("A-2").booked

@@ -47,7 +47,7 @@ from arrp.core.report import Party, Payment, Report
 from arrp.core.request import Ask, Asked, Credit, Request, Source
 from arrp.core.sentences import sentence
 from arrp.core.step import Approve, Command, CoreAnswer, Heard, Joined, Receipted, Tick
-from arrp.trace.follow import follow
+from arrp.trace.account import follow_account
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PT = "payto://iban/PT50000201231234567890154"
@@ -292,7 +292,8 @@ class World:
         if event.kind == "Intended":
             core, body = node.core, node.cases[key].request(event.body.request).body
             assert core is not None
-            self.queue.append((node.id, key, CoreAnswer(event.body.ref, core.do(event.body, body, self.now), follow)))
+            done = core.do(event.body, body, self.now)
+            self.queue.append((node.id, key, CoreAnswer(event.body.ref, done, follow_account)))
         elif event.kind == "CaseJoined":
             self.rejoin(node, key, event)
         elif event.by == node.id and event.to in self.nodes and event.to != node.id:
@@ -305,7 +306,7 @@ class World:
         request = node.cases[key].request(event.request or "")
         node.routes[request.id] = event.body.to or key
         assert node.core is not None
-        answer = CoreAnswer("find", node.core.find(request.body), follow)
+        answer = CoreAnswer("find", node.core.find(request.body), follow_account)
         loss = node.cases[key].loss_of(request.body)
         joined = Joined(self.new_id(), request, answer, loss, self.tally())
         self.queue.append((node.id, node.routes[request.id], joined))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arrp.core.coins import Coins
 from arrp.core.ledger import End, Pin, Transfer
-from arrp.trace.follow import Followed, follow
+from arrp.trace.account import Followed, follow_account
 
 AT = datetime(2022, 11, 23, 12, 0, tzinfo=UTC)
 ACCOUNTS = 5
@@ -178,7 +178,7 @@ class World:
         return set(self.central.moved.get(self.loss, ()))
 
     def answer(self, account: int) -> Followed:
-        return follow(self.ledgers[account], 0, self.pins[account])
+        return follow_account(self.ledgers[account], 0, self.pins[account])
 
     def trace(self, order: Random) -> list[Coins]:
         """Ask account by account. All that travels is `intervals inside a transfer`."""

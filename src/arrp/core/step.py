@@ -70,7 +70,7 @@ Answer = Found | Held | Released | Returned | Stopped | Landed | Gone | Cannot
 
 
 class Followed(Protocol):
-    """What `trace.follow` answers about one account (see trace/follow.py)."""
+    """What `trace.account` answers about one account (see trace/account.py)."""
 
     def coins_of(self, ref: str, inside: Coins | None = None) -> Coins: ...
     def spent(self, coins: Coins) -> Sequence[Part]: ...
@@ -83,7 +83,7 @@ class Follow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CoreAnswer:
-    """What the core said to intent `ref`. `follow` reads the ledger that came with it (trace/follow.py)."""
+    """What the core said to intent `ref`. `follow` reads the ledger that came with it (trace/account.py)."""
 
     ref: str
     answer: Answer

@@ -24,7 +24,7 @@ from arrp.node.keys import NodeKeys
 from arrp.node.service import Node, Service
 from arrp.node.store import recovering, talk, work
 from arrp.node.store.engine import retrying
-from arrp.trace.follow import follow
+from arrp.trace.account import follow_account
 from arrp.wire.approvals import b64
 from arrp.wire.codec import loads, parse_json
 from arrp.wire.envelope import Attached, Routing, content, seal, sign
@@ -149,7 +149,7 @@ class Delivery:
             log.error("core, %s %s: %s", intent.verb, intent.ref[:12], error)
             self._ask_later(effect)
             return
-        given = CoreAnswer(effect.ref, answer, follow)
+        given = CoreAnswer(effect.ref, answer, follow_account)
         retrying(lambda: self.service.answer(effect.case_id, given))
 
     def _ask_later(self, effect: work.Effect) -> None:
@@ -200,7 +200,7 @@ class Delivery:
         except (CoreDown, CoreUnclear) as error:
             log.warning("core, find for %s: %s", waiting.request[:12], error)
             return  # the lease ends and it is due again
-        answer = CoreAnswer(f"join {waiting.request}", found, follow)
+        answer = CoreAnswer(f"join {waiting.request}", found, follow_account)
         retrying(lambda: self.service.join(waiting, answer, in_force))
 
 

@@ -27,7 +27,7 @@ from arrp.node.store import cases, recovering, work
 from arrp.node.store.cases import BODIES
 from arrp.node.store.engine import retrying
 from arrp.node.taking_back import Given, TakingBack
-from arrp.trace.follow import follow
+from arrp.trace.account import follow_account
 from arrp.wire.approvals import act_hash, unb64
 from arrp.wire.codec import loads, read_act
 from arrp.wire.copies import Copies, Copy
@@ -243,7 +243,7 @@ class Recovery:
             return {}
         mine: Sequence[str] = [r.id for r in case.requests.values()
                                if r.side == "requested" and r.id in case.located and is_unfinished(r)]
-        return {id: CoreAnswer(f"recovered {id}", self.core.find(question(case.request(id))), follow) for id in mine}
+        return {id: CoreAnswer(f"recovered {id}", self.core.find(question(case.request(id))), follow_account) for id in mine}
 
 
 def _refs(case: Case) -> Iterator[str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from arrp.core.coins import Coins
 from arrp.core.errors import Malformed
 from arrp.core.ledger import End, Part, Pin, Transfer
-from arrp.trace.follow import follow
+from arrp.trace.account import follow_account
 
 AT = datetime(2022, 6, 28, 9, 0, tzinfo=UTC)  # every transfer at the same instant: only the sequence orders
 
@@ -44,7 +44,7 @@ def of_units(numbers: Sequence[int]) -> Coins:
 
 def test_claytons_case_first_in_is_first_out() -> None:
     """Paul 10, Michael 10, spend 10, Karen 10, spend 10: nothing of Paul or Michael is left, all of Karen."""
-    followed = follow(
+    followed = follow_account(
         [into(1, 10, "paul"), into(2, 10, "michael"), out(3, 10), into(4, 10, "karen"), out(5, 10)], 0, []
     )
     here = {name: followed.here(followed.coins_of(name)).count for name in ("paul", "michael", "karen")}
@@ -52,14 +52,14 @@ def test_claytons_case_first_in_is_first_out() -> None:
 
 
 def test_the_opening_balance_leaves_first() -> None:
-    followed = follow([into(1, 100, "loss"), out(2, 80)], 50, [])
+    followed = follow_account([into(1, 100, "loss"), out(2, 80)], 50, [])
     assert followed.coins_of("loss") == coins((50, 150))
     assert followed.spent(followed.coins_of("loss")) == (Part("t2", 2, coins((50, 80)), coins((50, 80))),)
     assert followed.here(followed.coins_of("loss")) == coins((80, 150))
 
 
 def test_a_pinned_coin_stays_and_younger_ones_leave() -> None:
-    followed = follow([into(1, 100, "loss"), into(3, 50), out(4, 60)], 0, [Pin(coins((0, 90)), 1, None, "H")])
+    followed = follow_account([into(1, 100, "loss"), into(3, 50), out(4, 60)], 0, [Pin(coins((0, 90)), 1, None, "H")])
     assert followed.here(followed.coins_of("loss")) == coins((0, 90))
     assert followed.spent(followed.coins) == (Part("t4", 4, coins((90, 150)), coins((0, 60))),)
     assert followed.free(followed.coins) == Coins()
@@ -68,45 +68,45 @@ def test_a_pinned_coin_stays_and_younger_ones_leave() -> None:
 def test_a_pin_binds_after_its_sequence_and_up_to_its_end() -> None:
     pin = Pin(coins((0, 10)), 2, 4, "H")
     ledger = [into(1, 20), out(2, 3), out(4, 3), out(5, 3)]
-    taken = {part.ref: part.took for part in follow(ledger, 0, [pin]).spent(coins((0, 20)))}
+    taken = {part.ref: part.took for part in follow_account(ledger, 0, [pin]).spent(coins((0, 20)))}
     assert taken == {"t2": coins((0, 3)), "t4": coins((10, 13)), "t5": coins((3, 6))}
 
 
 def test_a_transfer_of_a_hold_takes_its_pinned_coins_lowest_first() -> None:
     pins = [Pin(coins((10, 30)), 1, None, "A"), Pin(coins((30, 40)), 1, None, "B")]
-    followed = follow([into(1, 50), out(2, 15, hold="A")], 0, pins)
+    followed = follow_account([into(1, 50), out(2, 15, hold="A")], 0, pins)
     assert followed.spent(followed.coins) == (Part("t2", 2, coins((10, 25)), coins((0, 15))),)
     assert followed.pinned == coins((25, 40))
 
 
 def test_a_cut_hold_is_two_stretches_and_the_surplus_may_leave() -> None:
     pins = [Pin(coins((0, 100)), 1, 2, "H"), Pin(coins((0, 60)), 2, None, "H")]
-    followed = follow([into(1, 100), out(3, 30)], 0, pins)
+    followed = follow_account([into(1, 100), out(3, 30)], 0, pins)
     assert followed.spent(followed.coins)[0].took == coins((60, 90))
 
 
 def test_coins_before_an_overdraft_repay_it_and_are_not_in_the_earlier_transfer() -> None:
     """Bishopsgate v Homan: what was bought on the overdraft was not bought with the later money."""
-    followed = follow([into(1, 10), out(2, 25, "boat"), into(3, 40, "loss")], 0, [])
+    followed = follow_account([into(1, 10), out(2, 25, "boat"), into(3, 40, "loss")], 0, [])
     assert followed.spent(followed.coins_of("loss")) == (Part("boat", 3, coins((10, 25)), Coins(), End.OVERDRAFT),)
     assert followed.here(followed.coins_of("loss")) == coins((25, 50))
     assert followed.spent(coins((0, 10))) == (Part("boat", 2, coins((0, 10)), coins((0, 10))),)
 
 
 def test_an_account_that_opens_overdrawn_swallows_what_comes_first() -> None:
-    followed = follow([into(1, 40, "loss")], -15, [])
+    followed = follow_account([into(1, 40, "loss")], -15, [])
     assert followed.here(followed.coins_of("loss")) == coins((15, 40))
     assert followed.booked == 25
 
 
 def test_released_coins_repay_a_debt_made_while_they_were_pinned() -> None:
-    followed = follow([into(1, 10), out(2, 4)], 0, [Pin(coins((0, 10)), 1, 5, "H")])
+    followed = follow_account([into(1, 10), out(2, 4)], 0, [Pin(coins((0, 10)), 1, 5, "H")])
     assert followed.spent(followed.coins) == (Part("t2", 5, coins((0, 4)), Coins(), End.OVERDRAFT),)
 
 
 def test_a_hold_taken_over_in_one_commit_leaves_no_gap_for_a_debt() -> None:
     pins = [Pin(coins((0, 10)), 1, 5, "H"), Pin(coins((0, 10)), 5, None, "I")]
-    followed = follow([into(1, 10), out(2, 4)], 0, pins)
+    followed = follow_account([into(1, 10), out(2, 4)], 0, pins)
     assert (followed.pinned, followed.owed) == (coins((0, 10)), 4)
 
 
@@ -116,7 +116,7 @@ def test_a_return_brings_the_same_coins_back_under_new_numbers() -> None:
         out(2, 20, "paid"),
         into(3, 8, "back", reverses="paid", carries=coins((5, 9), (12, 16))),
     ]
-    (part,) = follow(ledger, 0, []).spent(coins((6, 14)))
+    (part,) = follow_account(ledger, 0, []).spent(coins((6, 14)))
     assert part.inside == coins((6, 14))
     assert part.came_back == coins((6, 9), (12, 14))
     assert part.back == coins((31, 34), (34, 36))  # 6..9 are places 1..4 of what came back, 12..14 places 4..6
@@ -124,29 +124,29 @@ def test_a_return_brings_the_same_coins_back_under_new_numbers() -> None:
 
 def test_a_coin_comes_back_only_once() -> None:
     twice = [into(n, 4, f"back{n}", reverses="paid", carries=coins((0, 4))) for n in (3, 4)]
-    (part,) = follow([into(1, 10), out(2, 10, "paid"), *twice], 0, []).spent(coins((0, 10)))
+    (part,) = follow_account([into(1, 10), out(2, 10, "paid"), *twice], 0, []).spent(coins((0, 10)))
     assert part.back == coins((10, 14))
 
 
 def test_nothing_comes_back_before_it_left() -> None:
     early = into(1, 4, reverses="paid", carries=coins((0, 4)))
-    (part,) = follow([early, out(2, 4, "paid")], 0, []).spent(coins((0, 4)))
+    (part,) = follow_account([early, out(2, 4, "paid")], 0, []).spent(coins((0, 4)))
     assert part.back == Coins()
 
 
 def test_a_hold_on_arrival_comes_after_the_debt_is_repaid() -> None:
-    followed = follow([out(1, 4), into(2, 10)], 0, [Pin(coins((0, 10)), 2, None, "H")])
+    followed = follow_account([out(1, 4), into(2, 10)], 0, [Pin(coins((0, 10)), 2, None, "H")])
     assert (followed.pinned, followed.owed) == (coins((4, 10)), 0)
 
 
 def test_a_reversal_takes_the_very_coins_it_reverses() -> None:
     """Not the account holder's older money: only the wrongly booked coins that are still here."""
     ledger = [into(1, 10), into(2, 10, "wrong"), out(3, 10, "undo", reverses="wrong", carries=coins((0, 10)))]
-    assert follow(ledger, 0, []).spent(coins((0, 20))) == (Part("undo", 3, coins((10, 20)), coins((0, 10))),)
+    assert follow_account(ledger, 0, []).spent(coins((0, 20))) == (Part("undo", 3, coins((10, 20)), coins((0, 10))),)
 
 
 def test_what_has_not_arrived_occupies_nothing() -> None:
-    followed = follow([into(1, 10), into(2, 10, "late")], 0, [], as_of=1)
+    followed = follow_account([into(1, 10), into(2, 10, "late")], 0, [], as_of=1)
     assert followed.coins_of("late") == Coins()
     assert followed.coins_of("t1", coins((4, 99))) == coins((4, 10))
 
@@ -160,13 +160,13 @@ def test_what_has_not_arrived_occupies_nothing() -> None:
 )
 def test_contradictions_are_refused_by_name(ledger: list[Transfer], says: str) -> None:
     with pytest.raises(Malformed, match=says):
-        follow(ledger, 0, [])
+        follow_account(ledger, 0, [])
 
 
 def test_a_coin_two_holds_name_passes_to_the_later_one_when_the_first_ends() -> None:
     pins = [Pin(coins((0, 6)), 1, 4, "H"), Pin(coins((4, 9)), 2, None, "I")]
     ledger = [into(1, 10), out(3, 1), out(5, 4), out(6, 2, hold="I")]
-    taken = {part.ref: part.took for part in follow(ledger, 0, pins).spent(coins((0, 10)))}
+    taken = {part.ref: part.took for part in follow_account(ledger, 0, pins).spent(coins((0, 10)))}
     assert taken == {"t3": coins((9, 10)), "t5": coins((0, 4)), "t6": coins((4, 6))}
 
 
@@ -183,7 +183,7 @@ def test_a_busy_account_is_read_in_one_pass() -> None:
     """60,000 transfers past 500 pinned coins: an O(n²) rescan would not end."""
     ledger = [into(1, 1000)]
     ledger += [(into if n % 2 else out)(n, 3) for n in range(2, 60_000)]
-    followed = follow(ledger, 0, [Pin(of_units(range(0, 1000, 2)), 1, None, "H")])
+    followed = follow_account(ledger, 0, [Pin(of_units(range(0, 1000, 2)), 1, None, "H")])
     assert followed.here(coins((0, 1000))) == of_units(range(0, 1000, 2))
 
 
@@ -303,7 +303,7 @@ def test_every_coin_is_where_the_oracle_put_it(
     history: tuple[list[Transfer], int, list[Pin]], as_of: int, asked: set[int]
 ) -> None:
     ledger, opening, pins = history
-    followed, hand = follow(ledger, opening, pins, as_of), ByHand().run(ledger, opening, pins, as_of)
+    followed, hand = follow_account(ledger, opening, pins, as_of), ByHand().run(ledger, opening, pins, as_of)
     assert followed.coins.count == len(hand.cells)
     assert followed.owed == sum(int(str(debt)) for _, debt in hand.debts)
     some = [number for number in sorted(asked) if number < len(hand.cells)]
@@ -325,7 +325,7 @@ def test_every_coin_is_where_the_oracle_put_it(
 def test_a_later_answer_only_adds(history: tuple[list[Transfer], int, list[Pin]]) -> None:
     """DESIGN §6: legs only grow; what was said as of n is still true as of n + 1."""
     ledger, opening, pins = history
-    answers = [follow(ledger, opening, pins, as_of) for as_of in range(17)]
+    answers = [follow_account(ledger, opening, pins, as_of) for as_of in range(17)]
     for earlier, later in pairwise(answers):
         said = [replace(part, came_back=Coins(), back=Coins()) for part in earlier.spent(earlier.coins)]
         now = [replace(part, came_back=Coins(), back=Coins()) for part in later.spent(earlier.coins)]
@@ -347,5 +347,5 @@ def test_splitting_a_transfer_into_consecutive_parts_moves_nothing(
         first = data.draw(st.integers(0, transfer.amount))
         parts.append(replace(transfer, sequence=transfer.sequence - 1, ref=transfer.ref + "a", amount=first))
         parts.append(replace(transfer, amount=transfer.amount - first))
-    whole, split = follow(ledger, opening, pins), follow(parts, opening, pins)
+    whole, split = follow_account(ledger, opening, pins), follow_account(parts, opening, pins)
     assert (whole.here(whole.coins), whole.owed) == (split.here(split.coins), split.owed)

@@ -27,7 +27,9 @@ from arrp.core.errors import Malformed
 from arrp.core.ledger import End, Part, Pin, Transfer
 
 
-def follow(transfers: Iterable[Transfer], opening: int, pins: Iterable[Pin], as_of: int | None = None) -> Followed:
+def follow_account(
+    transfers: Iterable[Transfer], opening: int, pins: Iterable[Pin], as_of: int | None = None
+) -> Followed:
     """Read one account's ledger up to the booking sequence `as_of` (None: all of it).
 
     Transfers and pins may come in any order. Raises Malformed where two transfers share a sequence
