@@ -243,7 +243,8 @@ class Recovery:
             return {}
         mine: Sequence[str] = [r.id for r in case.requests.values()
                                if r.side == "requested" and r.id in case.located and is_unfinished(r)]
-        return {id: CoreAnswer(f"recovered {id}", self.core.find(question(case.request(id))), follow_account) for id in mine}
+        found = {id: self.core.find(question(case.request(id))) for id in mine}
+        return {id: CoreAnswer(f"recovered {id}", answer, follow_account) for id, answer in found.items()}
 
 
 def _refs(case: Case) -> Iterator[str]:
