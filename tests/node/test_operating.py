@@ -18,6 +18,7 @@ from arrp.node.http import peers_app
 from arrp.node.metrics import Metrics, prometheus, words
 from arrp.node.operating import operating
 from arrp.node.store import recovering
+from arrp.wire.envelope import Content, open_parcel
 from tests.cli.running import at_node, ok
 from tests.node.life import LIFE, NODES, count, live, rest
 from tests.node.world import PT, World, amount, bank_scene, payment
@@ -139,8 +140,11 @@ class Stubborn:
         self.world, self.code, self.asked = world, code, 0
         self.post_ = world.post.post
 
+    def minds(self, body: bytes) -> bool:
+        return True
+
     def post(self, url: str, body: bytes) -> tuple[int, bytes]:
-        if self.code and url == "http://ncb-pt/parcels":
+        if self.code and url == "http://ncb-pt/parcels" and self.minds(body):
             self.asked += 1
             return 422, json.dumps({"title": self.code, "detail": "about Victim Ltd"}).encode()
         return self.post_(url, body)
@@ -152,12 +156,12 @@ def test_r26_what_a_peer_never_takes_ends_with_a_person(world: World, monkeypatc
     bank_scene(world)
     world.ask(world.report(payment("100000.00 EUR", PT, "P1")), "100000.00 EUR", PT)
     world.run(minutes=6)
-    assert peer.asked == PROBLEMS_MAX
+    assert peer.asked == PROBLEMS_MAX + 1, "the last time without its mandate"
     assert count(world, "NCB-ES", "SELECT count(*) FROM outbox WHERE state = 'dead'") == 1
     (case,) = world.cases("NCB-ES")
     assert [what for what in case.escalated if what.startswith("undeliverable")]
     world.run(minutes=2)
-    assert peer.asked == PROBLEMS_MAX, "nobody sends it again by himself"
+    assert peer.asked == PROBLEMS_MAX + 1, "nobody sends it again by himself"
 
     peer.code = ""
     at_node(monkeypatch, operating(FastAPI(), world.service("NCB-ES")))
@@ -167,6 +171,26 @@ def test_r26_what_a_peer_never_takes_ends_with_a_person(world: World, monkeypatc
     rest(world)
     assert count(world, "NCB-ES", "SELECT count(*) FROM outbox WHERE state = 'dead'") == 0
     assert world.core("BANK-PT").balance("pt-1").held == amount("62000.00 EUR").minor
+
+
+class MindsAttached(Stubborn):
+    """A peer whose directory says that who approved an attached act has lost that key."""
+
+    def minds(self, body: bytes) -> bool:
+        found = open_parcel(body, self.world.members["NCB-PT"].keys.sealing, "NCB-PT")
+        return isinstance(found, Content) and bool(found.attached)
+
+
+def test_r26_a_fault_in_what_is_attached_leaves_no_gap_for_ever(world: World) -> None:
+    world.members["NCB-ES"].worker.delivery.transport = MindsAttached(world, "unknown-officer")  # type: ignore[union-attr]
+    bank_scene(world)
+    world.ask(world.report(payment("100000.00 EUR", PT, "P1")), "100000.00 EUR", PT)
+    world.run(minutes=6)
+    assert count(world, "NCB-ES", "SELECT count(*) FROM outbox WHERE kind = 'Request' AND state = 'refused'") == 1
+    assert count(world, "NCB-PT", "SELECT min(seen) FROM conversations WHERE peer = 'NCB-ES'") == 1
+    (case,) = world.cases("NCB-ES")
+    assert any(what.startswith("refused ") for what in case.escalated), "an officer is told"
+    assert not world.core("BANK-PT").holds()
 
 
 @pytest.mark.parametrize(("answer", "title"), [

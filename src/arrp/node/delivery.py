@@ -76,13 +76,14 @@ class Delivery:
 
     def _problem(self, row: talk.Unreceipted, status: int, answer: bytes) -> bool:
         """Not a receipt but a problem: it takes no number, and may be right after the next directory. A number
-        that is taken is taken by us, in a life we forgot (R-29). What stays a problem is an officer's (R-26)."""
+        that is taken is taken by us, in a life we forgot (R-29). What stays a problem goes once more without what was
+        attached, and is then an operator's (R-26)."""
         code = title_of(answer)
         log.warning("act %s number %d to %s: problem %d %s", row.act_hash[:12], row.number, row.peer, status, code)
         with self.node.store.writing() as connection:
             if code == "equivocation" and recovering.doubt(connection, row.peer, self.node.clock.now()):
                 self.service.look_back()
-            is_dead = talk.refused(connection, row.id, PROBLEMS_MAX)
+            is_dead = talk.refused(connection, row.id, PROBLEMS_MAX + bool(row.attached))
         if is_dead:
             retrying(lambda: self.hearing.undeliverable(row, code))
         self._later(row)
@@ -96,7 +97,7 @@ class Delivery:
     def _parcel(self, row: talk.Unreceipted, keys: NodeKeys) -> bytes:
         with self.node.store.reading() as connection:
             kept = talk.act(connection, row.act_hash)
-            others = [talk.act(connection, hash_) for hash_ in row.attached]
+            others = [talk.act(connection, hash_) for hash_ in row.attached] if row.problems < PROBLEMS_MAX else []
         if kept is None or not kept.data or None in others:
             raise NotFound(f"the bytes of act {row.act_hash[:12]} were erased before it was receipted")
         attached = tuple(

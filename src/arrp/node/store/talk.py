@@ -99,6 +99,7 @@ class Unreceipted:
     head: bytes
     attached: tuple[str, ...]
     tries: int
+    problems: int = 0  # how often the peer answered with a problem instead of a receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +279,7 @@ def put(connection: Connection, row: Unreceipted, due_at: datetime) -> None:
 
 
 _OUT = (outbox.c.id, outbox.c.peer, outbox.c.request, outbox.c.number, outbox.c.act_hash, outbox.c.kind,
-        outbox.c.urgency, outbox.c.head, outbox.c.attached, outbox.c.tries)
+        outbox.c.urgency, outbox.c.head, outbox.c.attached, outbox.c.tries, outbox.c.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +342,9 @@ def claim(connection: Connection, now: datetime, lease: timedelta, most: int, la
 
 
 def _unreceipted(row: Any) -> Unreceipted:
-    id, peer, request, number, act_hash, kind, urgency, head, attached, tries = row
+    id, peer, request, number, act_hash, kind, urgency, head, attached, tries, problems = row
     return Unreceipted(id, peer, request, number, act_hash, kind, urgency, head, loads(_Hashes, attached).hashes,
-                       tries)
+                       tries, problems)
 
 
 def refused(connection: Connection, id: int, most: int) -> bool:
