@@ -394,8 +394,9 @@ class Hearing:
         """What was accepted for work counts towards the caps of R-17; what was refused does not."""
         body = heard.act.body
         if heard.act.kind == "Request":
-            asking.note_asked(door.connection, request=heard.act.request, peer=heard.head.sender, loss=body.loss,
-                            mandate=body.mandate_act, key=self._key(heard), claim=body.claim.minor, at=door.now)
+            asking.note(door.connection, asking.Counted(
+                heard.act.request or "", heard.head.sender, body.loss, body.mandate_act, self._key(heard),
+                body.claim.minor, door.now))
 
     def _refused(self, door: Transaction, conversation: talk.Conversation, row: talk.Arrived, error: ArrpError
                  ) -> talk.Arrived:

@@ -208,9 +208,9 @@ class TakingBack:
     def _counted(self, door: Transaction, one: Given, act: Act) -> None:
         if act.kind == "Request" and not asking.was_asked(door.connection, self.request):
             body = act.body
-            asking.note_asked(door.connection, request=self.request, peer=self.peer, loss=body.loss,
-                            mandate=body.mandate_act, key=self.service.case_key(self.peer, act),
-                            claim=body.claim.minor, at=one.head.sent_at)
+            asking.note(door.connection, asking.Counted(
+                self.request, self.peer, body.loss, body.mandate_act, self.service.case_key(self.peer, act),
+                body.claim.minor, one.head.sent_at))
 
     def _before(self, case: Case, one: Given, act: Act) -> list[Event]:
         """What must have been in the log before we could say it."""

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, delete, func, insert, select, update
 
 from arrp.core.policy import Tally
 from arrp.core.request import Asked
 from arrp.node.store import talk
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import asked, called_back, conversations, of, outbox, peers
+from arrp.node.store.prepared import Prepared
+from arrp.node.store.tables import Instant, asked, called_back, conversations, of, outbox, peers
 
-_CAME = select(asked.c.request).where(of(asked.c.request))
-_LEFT = (
+_CAME = Prepared(select(asked.c.request).where(of(asked.c.request)))
+_LEFT = Prepared(
     select(outbox.c.id).where(of(conversations.c.request), outbox.c.kind == "Request")
     .join(conversations, (conversations.c.peer == outbox.c.peer) & (conversations.c.request == outbox.c.request))
 )
+_NOTE, _MOVE = Prepared(insert(asked)), Prepared(update(asked).where(of(asked.c.request)))
 
 
 def was_asked(connection: Connection, request: str) -> bool:
     """Whether a request of that id came from anybody, or left here: the id is one request's for ever (R-24)."""
-    return any(connection.execute(query, {"of_request": request}).first() is not None for query in (_CAME, _LEFT))
+    return is_counted(connection, request) or _LEFT.run(connection, {"of_request": request}).fetchone() is not None
 
 
-def note_asked(connection: Connection, **values: object) -> None:
-    connection.execute(insert(asked).values(**values))
+def is_counted(connection: Connection, request: str) -> bool:
+    """Whether it is noted already, by whomever it was asked."""
+    return _CAME.run(connection, {"of_request": request}).fetchone() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One request, as policy counts it: who asked, for which loss, under which mandate, in which case."""
+
+    request: str
+    peer: str
+    loss: str
+    mandate: str | None
+    key: str
+    claim: int
+    at: datetime
+
+
+def note(connection: Connection, counted: Counted) -> None:
+    _NOTE.run(connection, {field.name: getattr(counted, field.name) for field in fields(counted)})
 
 
 def note_account(connection: Connection, request: str, key: str) -> None:
     """Which account a request is about is known now: its cap counts from here (R-17)."""
-    connection.execute(update(asked).where(asked.c.request == request).values(key=key))
+    _MOVE.run(connection, {"of_request": request, "key": key})
 
 
 def note_called_back(connection: Connection, peer: str, officer: str, now: datetime) -> None:
@@ -49,31 +70,40 @@ def strangers(connection: Connection, peer: str, body: Asked, officers: tuple[st
     """Who stands behind a request, by signature or by its mandate, and was never called back (R-91)."""
     mandate = talk.act(connection, body.mandate_act) if body.mandate_act else None
     behind = {*officers, *(approval.officer for approval in (mandate.approvals if mandate else ()))}
-    known = connection.execute(select(called_back.c.officer).where(called_back.c.peer == peer)).scalars()
-    return tuple(sorted(behind - set(known)))
+    known = {officer for officer, in _CALLED_BACK.run(connection, {"of_peer": peer}).fetchall()}
+    return tuple(sorted(behind - known))
 
 
-def at_account(connection: Connection, peer: str, key: str) -> int:
-    """Σ claims this peer asked of us at one account."""
-    return _total(connection, peer, asked.c.key == key)
+def _claims(*where: ColumnElement[bool]) -> ScalarSelect[int]:
+    """Σ claims of what a peer asked."""
+    return select(func.coalesce(func.sum(asked.c.claim), 0)).where(of(asked.c.peer), *where).scalar_subquery()
 
 
-def _total(connection: Connection, peer: str, *where: ColumnElement[bool]) -> int:
-    return int(connection.execute(select(func.sum(asked.c.claim)).where(asked.c.peer == peer, *where)).scalar() or 0)
+def _times() -> tuple[ColumnElement[bool], ...]:
+    hour, day, until = (bindparam(name, type_=Instant()) for name in ("hour", "day", "until"))
+    return asked.c.at > hour, asked.c.at > day, asked.c.at <= until
 
 
-def tally(connection: Connection, peer: str, body: Asked, now: datetime, came: datetime | None = None) -> Tally:
-    """Σ claims of this peer in the last hour and day, under this mandate, for this loss; how often it asked in a day.
-    `came`: as a request of that instant, counted in it, found it. The peer's row is locked: no two pass one cap."""
+_IN_AN_HOUR, _IN_A_DAY, _BEFORE = _times()
+_CALLED_BACK = Prepared(select(called_back.c.officer).where(of(called_back.c.peer)))
+_LOCK_PEER = Prepared(select(peers.c.id).where(of(peers.c.id)).with_for_update())
+_TALLY = Prepared(select(
+    _claims(_IN_AN_HOUR, _BEFORE), _claims(_IN_A_DAY, _BEFORE), _claims(of(asked.c.mandate)), _claims(of(asked.c.loss)),
+    _claims(of(asked.c.key)),
+    select(func.count()).where(of(asked.c.peer), _IN_A_DAY, _BEFORE).scalar_subquery(),
+))
+
+
+def tally(connection: Connection, peer: str, key: str, body: Asked, when: tuple[datetime, datetime]) -> Tally:
+    """Σ claims of this peer in the last hour and day, under this mandate, for this loss, at this account; how often it
+    asked in that day. `when`: the instant up to which hour and day reach back, and the last that counts. The peer's
+    row is locked: no two pass one cap."""
+    at, until = when
     if for_update(connection):
-        connection.execute(select(peers.c.id).where(peers.c.id == peer).with_for_update())
-
-    at, until = came or now, [asked.c.at <= came] if came else []
-    a_day = (asked.c.at > at - timedelta(days=1), *until)
-    return Tally(
-        hour=_total(connection, peer, asked.c.at > at - timedelta(hours=1), *until),
-        day=_total(connection, peer, *a_day),
-        under_mandate=_total(connection, peer, asked.c.mandate == body.mandate_act) if body.mandate_act else 0,
-        of_loss=_total(connection, peer, asked.c.loss == body.loss),
-        questions=connection.execute(select(func.count()).where(asked.c.peer == peer, *a_day)).scalar() or 0,
-    )
+        _LOCK_PEER.run(connection, {"of_id": peer})
+    hour, day, under_mandate, of_loss, account, questions = _TALLY.run(connection, {
+        "of_peer": peer, "of_mandate": body.mandate_act or "", "of_loss": body.loss, "of_key": key,
+        "hour": at - timedelta(hours=1), "day": at - timedelta(days=1), "until": until,
+    }).fetchone()
+    return Tally(hour=int(hour), day=int(day), account=int(account), under_mandate=int(under_mandate),
+                 of_loss=int(of_loss), questions=questions)

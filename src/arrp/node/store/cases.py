@@ -116,13 +116,17 @@ class Folds:
             self._known.pop(id, None)
 
 
+_OF_KEY, _OPEN = Prepared(select(cases.c.id).where(of(cases.c.key))), Prepared(insert(cases))
+
+
 def find(connection: Connection, key: str) -> str | None:
-    return connection.execute(select(cases.c.id).where(cases.c.key == key)).scalar()
+    row = _OF_KEY.run(connection, {"of_key": key}).fetchone()
+    return row[0] if row else None
 
 
 def open_case(connection: Connection, id: str, key: str, now: datetime) -> None:
     """A new, empty case. The unique key decides who was first."""
-    connection.execute(insert(cases).values(id=id, key=key, version=0, state="open", title="", opened_at=now))
+    _OPEN.run(connection, {"id": id, "key": key, "version": 0, "state": "open", "title": "", "opened_at": now})
 
 
 def drop_empty(connection: Connection, id: str) -> None:

@@ -7,23 +7,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from arrp.core.events import Event
 from arrp.core.policy import Rules
 from arrp.core.step import Approve, Command, Given, Heard, Reconciled
+from arrp.node.store import asking
 from arrp.node.store.engine import for_update
-from arrp.node.store.tables import asked, meta
+from arrp.node.store.prepared import Prepared
+from arrp.node.store.tables import asked, meta, of
 
 _SENDS = ("Request", "MovedOn")  # after which a node asks by itself
+_LOCK = Prepared(select(meta.c.name).where(meta.c.name == "account secret").with_for_update())
+_SPENT = Prepared(select(func.coalesce(func.sum(asked.c.claim), 0)).where(
+    of(asked.c.peer, asked.c.mandate), asked.c.key != bindparam("but_key", type_=asked.c.key.type)))
 
 
 def note(connection: Connection, event: Event, case_id: str) -> None:
     """A request of ours left. One that a peer gave back to us (R-29) may be here already."""
-    if connection.execute(select(asked.c.request).where(asked.c.request == event.request)).first() is None:
-        connection.execute(insert(asked).values(
-            request=event.request, peer=event.by, loss=event.body.loss, mandate=event.body.mandate_act, key=case_id,
-            claim=event.body.claim.minor, at=event.at))
+    if not asking.is_counted(connection, event.request or ""):
+        asking.note(connection, asking.Counted(
+            event.request or "", event.by, event.body.loss, event.body.mandate_act, case_id, event.body.claim.minor,
+            event.at))
 
 
 def counted(connection: Connection, rules: Rules, given: Given, case_id: str) -> Rules:
@@ -33,8 +38,8 @@ def counted(connection: Connection, rules: Rules, given: Given, case_id: str) ->
     if not rules.standing or not may_send:
         return rules
     if for_update(connection):
-        connection.execute(select(meta.c.name).where(meta.c.name == "account secret").with_for_update())
-    hashes = [act_hash for act_hash, _ in rules.standing]
-    query = select(asked.c.mandate, func.sum(asked.c.claim)).where(
-        asked.c.peer == rules.me.id, asked.c.mandate.in_(hashes), asked.c.key != case_id).group_by(asked.c.mandate)
-    return replace(rules, elsewhere={act_hash: int(claims) for act_hash, claims in connection.execute(query)})
+        _LOCK.run(connection, {})
+    return replace(rules, elsewhere={
+        act_hash: int(_SPENT.run(connection, {
+            "of_peer": rules.me.id, "of_mandate": act_hash, "but_key": case_id}).fetchone()[0])
+        for act_hash, _ in rules.standing})

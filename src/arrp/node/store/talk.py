@@ -413,13 +413,16 @@ def queued(connection: Connection) -> int:
 
 
 _BY_HEAD = select(inbox).where(of(inbox.c.peer, inbox.c.head))
+_IS_HERE = Prepared(select(inbox.c.number).where(of(inbox.c.peer, inbox.c.head)))
 _BY_NUMBER = select(inbox).where(of(inbox.c.peer, inbox.c.request, inbox.c.number))
 _TAKE = Prepared(insert(inbox))
 
 
 def arrived(connection: Connection, peer: str, head: str) -> Arrived | None:
-    row = connection.execute(_BY_HEAD, {"of_peer": peer, "of_head": head}).first()
-    return Arrived(*row) if row else None
+    which = {"of_peer": peer, "of_head": head}
+    if _IS_HERE.run(connection, which).fetchone() is None:
+        return None
+    return Arrived(*connection.execute(_BY_HEAD, which).one())
 
 
 def take(connection: Connection, row: Arrived) -> None:

@@ -245,20 +245,23 @@ def claim_compares(connection: Connection, before: datetime, now: datetime, most
     return found
 
 
+_CHECKPOINT = select(peers.c.checkpoint_size, peers.c.checkpoint_root, peers.c.checkpoint_at).where(of(peers.c.id))
+_GROWN = Prepared(update(peers).where(of(peers.c.id), peers.c.checkpoint_size < bindparam("grown_to")))
+
+
 def keep_checkpoint(connection: Connection, peer: str, shown: Checkpoint, jws: str) -> bool:
     """The largest checkpoint a peer has shown us: what it cannot take back (R-64). False when the new
     one cannot be true beside it: one size with two roots, or a tree that has shrunk. Both are kept."""
-    query = select(peers.c.checkpoint_size, peers.c.checkpoint_root, peers.c.checkpoint_at).where(peers.c.id == peer)
-    kept = connection.execute(query.with_for_update() if for_update(connection) else query).first()
-    if kept is None:
+    if _GROWN.run(connection, {
+            "of_id": peer, "grown_to": shown.size, "checkpoint_size": shown.size, "checkpoint": jws,
+            "checkpoint_root": shown.root, "checkpoint_at": shown.at}).rowcount == 1:
         return True
-    if kept.checkpoint_at is not None and _contradicts(shown, kept):
-        connection.execute(update(peers).where(peers.c.id == peer).values(contradiction=jws))
-        return False
-    if shown.size > kept.checkpoint_size:
-        connection.execute(update(peers).where(peers.c.id == peer).values(
-            checkpoint_size=shown.size, checkpoint=jws, checkpoint_root=shown.root, checkpoint_at=shown.at))
-    return True
+    query = _CHECKPOINT.with_for_update() if for_update(connection) else _CHECKPOINT
+    kept = connection.execute(query, {"of_id": peer}).first()
+    if kept is None or kept.checkpoint_at is None or not _contradicts(shown, kept):
+        return True
+    connection.execute(update(peers).where(peers.c.id == peer).values(contradiction=jws))
+    return False
 
 
 def _contradicts(shown: Checkpoint, kept: Any) -> bool:
