@@ -6,7 +6,7 @@ Apart from the envelope, because an officer's side needs nothing else of it.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
@@ -35,18 +35,19 @@ _SMALL_ORDER = frozenset(
     )
 )
 _HASH = re.compile("[0-9a-f]{64}")
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 _PROBE = X25519PrivateKey.from_private_bytes(bytes(range(32)))  # any key finds the points that fit all
 
 
 def b64(data: bytes) -> str:
     """base64url without padding, the only spelling of bytes on the wire (hashes are hex)."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode()
 
 
 def unb64(text: str) -> bytes:
     """The strict inverse: no padding, no other alphabet, no stray bits. Raises Malformed."""
     try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = a2b_base64(text.encode().translate(_FROM_URL) + b"=" * (-len(text) % 4))
     except ValueError:
         data = b""
     if b64(data) != text:

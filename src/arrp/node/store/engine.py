@@ -55,6 +55,8 @@ class Store:
         return self._readers.begin()
 
     def close(self) -> None:
+        if self._batch is not None:
+            self._batch.close()
         self._readers.dispose()
         self.engine.dispose()
 
@@ -80,6 +82,7 @@ class Batch:
         self._engine, self._broken = engine, broken
         self._writing, self._counting = threading.Lock(), threading.Lock()
         self._waiting = 0
+        self._connection: Connection | None = None
         self._open: _Commit | None = None
 
     @contextmanager
@@ -91,15 +94,39 @@ class Batch:
                 self._waiting -= 1
             if self._broken.is_set() and self._open is None:
                 raise Unreachable("the disk failed under a write: this node ends, and is to be started again")
-            commit = self._open = self._open or _Commit(self._engine.connect(), self._broken)
+            commit = self._open = self._open or self._begun()
             try:
                 with commit.part():
                     yield commit.connection
             finally:
                 if commit.is_broken or commit.connection.invalidated or commit.parts >= self.MOST or not self._waiting:
                     self._open = None
-                    commit.finish()
+                    self._finish(commit)
         commit.wait()
+
+    def _begun(self) -> _Commit:
+        """On the connection of the commit before: a new one costs as much as what is written."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            return _Commit(self._connection, self._broken)
+        except DBAPIError:
+            self.close()
+            raise
+
+    def _finish(self, commit: _Commit) -> None:
+        """A connection on which anything failed is not used again."""
+        is_good = False
+        try:
+            is_good = commit.finish()
+        finally:
+            if not is_good:
+                self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class _Commit:
@@ -107,11 +134,7 @@ class _Commit:
 
     def __init__(self, connection: Connection, broken: threading.Event) -> None:
         self.connection, self.parts, self.is_broken, self._broken = connection, 0, False, broken
-        try:
-            self._transaction = connection.begin()
-        except DBAPIError:
-            connection.close()
-            raise
+        self._transaction = connection.begin()
         self._ended, self._is_durable = threading.Event(), False
 
     @contextmanager
@@ -157,20 +180,21 @@ class _Commit:
             self.is_broken = self.is_broken or not driver.in_transaction
         return not (self.is_broken or self.connection.invalidated)
 
-    def finish(self) -> None:
+    def finish(self) -> bool:
+        """Whether the commit is durable."""
         try:
-            if not self._is_whole():
+            if self._is_whole():
+                self._transaction.commit()
+                self._is_durable = True
+            else:
                 self._transaction.rollback()
-                return
-            self._transaction.commit()
-            self._is_durable = True
+            return self._is_durable
         except DBAPIError as error:
             # What a failed sync left in the system's cache may look written and not be: nobody tries on top of it.
             if getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_IOERR"):
                 self._broken.set()
             raise
         finally:
-            self.connection.close()
             self._ended.set()
 
     def wait(self) -> None:
