@@ -14,14 +14,16 @@ from arrp.sim.history import History, Plan
 from arrp.sim.plants import PLANTS, Caught, hunt, named, plan_for, planted
 
 # A seed, and after how many deliveries its history ends. Every bug is found from any seed, if one looks long enough
-# (arrp simulate --plant NAME): here is where it is found soon, and that is all that these numbers are for.
+# (arrp simulate --plant NAME): here is where it is found soon, and that is all that these numbers are for. A change of
+# the code makes other histories of the same seeds: so the next few seeds are looked at, too.
+FEW = 8
 SOON: dict[str, tuple[int, int]] = {
     "no dedupe": (1, 150),
     "dedupe pruned too early": (4, 300),
     "no sequence numbers": (1, 150),
     "gap not waited for": (1, 150),
     "expired command applied": (2, 900),
-    "acknowledged before it is kept": (2, 150),
+    "acknowledged before it is kept": (5, 150),
     "marked sent before sending": (1, 150),
     "silent give-up": (1, 150),
     "outbox in another transaction": (2, 200),
@@ -53,16 +55,21 @@ SOON: dict[str, tuple[int, int]] = {
 }
 
 
-def soon(name: str) -> Plan:
+def soon(name: str, later: int = 0) -> Plan:
     seed, length = SOON[name]
-    return plan_for(name, seed, 0, length)
+    return plan_for(name, seed + later, 0, length)
 
 
 @pytest.mark.parametrize("name", SOON)
 def test_a_planted_bug_is_caught_by_a_named_invariant(name: str) -> None:
-    with planted(name):
-        outcome = History(soon(name)).run()
-    assert named(name, outcome), outcome.violations
+    found = []
+    for later in range(FEW):
+        with planted(name):
+            outcome = History(soon(name, later)).run()
+        if named(name, outcome):
+            return
+        found += outcome.violations
+    pytest.fail(f"not named in {FEW} histories; other things were: {found}")
 
 
 @pytest.mark.parametrize("plan", sorted({soon(name) for name in SOON}, key=str), ids=str)

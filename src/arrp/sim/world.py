@@ -24,7 +24,7 @@ from arrp.node.store import talk
 from arrp.node.store.engine import Store
 from arrp.node.worker import Pace
 from arrp.sim.cast import Cast, Customs, Member, Seat
-from arrp.sim.disk import Killed, Strike
+from arrp.sim.disk import Killed, Strike, spared
 from arrp.sim.network import Network
 from arrp.sim.process import Machine, Process
 from arrp.sim.time import Time, Watch
@@ -208,11 +208,11 @@ class World:
 
     def cases(self, id: str) -> list[Case]:
         service = self.service(id)
-        with service.node.store.reading() as connection:
-            return [service.folds.read(connection, id) for id, in connection.exec_driver_sql(_CASES)]
+        with spared(), service.node.store.reading() as connection:
+            return [service.folds.at(connection, *row) for row in connection.exec_driver_sql(_CASES)]
 
 
-_CASES = "SELECT id FROM cases WHERE state != 'joined' ORDER BY opened_at, id"
+_CASES = "SELECT id, version FROM cases WHERE state != 'joined' ORDER BY opened_at, id"
 
 
 def _memory() -> str:
