@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from arrp.core.errors import ArrpError, Conflict
 from arrp.core.events import Decide, Release, Resolved
@@ -84,6 +85,19 @@ def test_r27_a_withdrawal_before_its_request_makes_that_one_end_at_once(world: W
     world.settle()
     assert held(world, mouth).hold is None
     assert world.core("VASP-LT").balance("lt-1").held == 0
+
+
+def test_r29_what_came_before_a_number_that_was_given_back_closes_the_gap(world: World) -> None:
+    """Restored from a backup, the receiver took the request back from its peer, and had the withdrawal already."""
+    mouth, request = asked_on_paper_only(world)
+    early, later = mouth.parcel("Withdraw", WITHDRAW, by=("Ana",), number=2), mouth.parcel("Keep", LESS, number=3)
+    assert mouth.deliver(early).seen == 0
+    mouth.deliver(request)
+    with world.service("VASP-LT").node.store.writing() as connection:
+        connection.execute(text("UPDATE conversations SET seen = 1 WHERE request = :id"), {"id": mouth.request})
+    again = mouth.deliver(early)
+    assert (again.outcome, again.seen) == (Outcome.APPLIED, 2)
+    assert mouth.deliver(later).seen == 3
 
 
 def test_r27_a_lower_keep_does_not_wait_and_a_higher_one_does(world: World) -> None:

@@ -165,9 +165,9 @@ class Hearing:
         head = incoming.head
         with self.service.transaction() as door:
             conversation = door.conversation(head.sender, head.request or "")
-            # The number that is due has not come before, so nor has its head: most messages are not looked up.
-            in_turn = conversation is not None and head.number == conversation.seen + 1
-            known = None if in_turn else talk.arrived(door.connection, head.sender, head.id)
+            # A number above all that came has not come before, so nor has its head: most messages are not looked up.
+            is_new = conversation is not None and head.number == conversation.seen + 1 > conversation.heard
+            known = None if is_new else talk.arrived(door.connection, head.sender, head.id)
             if known is None:
                 self._check_keys(incoming, door.now)
                 self._check_whole(incoming)
@@ -175,6 +175,10 @@ class Hearing:
             elif known.digest != _digest(head):
                 raise Conflict(f"head {head.id} of {head.sender} came before with other content", rule="R-24",
                                code="equivocation")
+            elif conversation is not None and head.number == conversation.seen + 1:
+                # It came too early, and what was missing before it was given back to us since.
+                self._drain(door, conversation)
+                known = talk.arrived(door.connection, head.sender, head.id) or known
             return self._receipt(door, known)
 
     def _fresh(self, door: Transaction, conversation: talk.Conversation, incoming: Incoming) -> talk.Arrived:
