@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import POINTER, Structure, byref, c_double, c_int64, c_uint32, c_void_p
+from ctypes import POINTER, Structure, byref, c_char_p, c_double, c_int64, c_uint32, c_void_p
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,8 @@ class Compiled:
         for name, structure in (("build", _Building), ("fifo", _Fifo), ("haircut", _Haircut), ("reach", _Reach),
                                 ("everyone", _Everyone)):  # fmt: skip
             getattr(library, f"arrp_{name}").argtypes = [POINTER(structure)]
+        library.arrp_sources.restype = c_char_p
+        self.sources = (library.arrp_sources() or b"").decode()  # a digest of the C it was made of
         self._segments: tuple[Sequence[Segment], Any] | None = None
 
     def _parts(self, segments: Sequence[Segment]) -> Any:
@@ -233,8 +235,8 @@ def _of_segment(part: Segment) -> Structure:
 def _load() -> Compiled | None:
     try:
         return Compiled(ctypes.CDLL(__file__.removesuffix("kernels.py") + "_kernels.so"))
-    except OSError:
-        return None  # built without a compiler, or for another machine
+    except (OSError, AttributeError):
+        return None  # built without a compiler, for another machine, or of other sources
 
 
 COMPILED = _load()

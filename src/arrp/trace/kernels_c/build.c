@@ -1,6 +1,16 @@
 /* The index of a ledger: its transfers by (source, row), what each pot had paid and received before each. */
 #include "columns.h"
 
+#ifndef ARRP_SOURCES
+#define ARRP_SOURCES ""
+#endif
+
+/* Of which sources the library was made (hatch_build.py). */
+const char *arrp_sources(void)
+{
+    return ARRP_SOURCES;
+}
+
 typedef struct {
     int64_t n, pots;
     const uint32_t *sources, *targets; /* both below pots */
