@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 
+from arrp.core.errors import Malformed
 from arrp.trace.booking import Moves, open_pots
 from arrp.trace.ledger import Ledger, Pot
 
@@ -35,7 +37,10 @@ def ledgers(draw: st.DrawFn, *, largest: int = 60, converts: bool = False) -> Le
     rows = draw(_rows(largest, converts))
     more = draw(st.lists(st.integers(0, 20), min_size=POTS, max_size=POTS))
     terminal = draw(st.lists(st.sampled_from([False] * 5 + [True]), min_size=POTS, max_size=POTS))
-    return ledger_of(rows, more, terminal)
+    try:
+        return ledger_of(rows, more, terminal)
+    except Malformed:
+        reject()  # an opening that no column can hold is refused, elsewhere
 
 
 def ledger_of(rows: Sequence[Row], more: Sequence[int] = (0,) * POTS, terminal: Sequence[bool] = ()) -> Ledger:
@@ -45,7 +50,7 @@ def ledger_of(rows: Sequence[Row], more: Sequence[int] = (0,) * POTS, terminal: 
     if (amounts == arrived).all():
         arrived = amounts
     opening, _ = open_pots(Moves(sources, targets, amounts, arrived), np.full(POTS, -1, np.int64))
-    opening[1:] += np.array(more, np.int64)[1:]
+    opening[1:] += np.where(opening < 2**62, np.array(more, np.int64), 0)[1:]
     pots = [Pot("", ""), *(Pot(f"A{k}", "EUR") for k in range(1, POTS))]
     stops = np.array([False, *terminal[1:]] if terminal else [False] * POTS, np.bool_)
     n = len(rows)

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from arrp.core.errors import Corrupt, Refused
-from arrp.trace.index import Index, append_segment, build_index
+from arrp.trace.index import Index, Totals, append_segment, build_index
 from arrp.trace.kernels import COMPILED, Compiled
 from arrp.trace.ledger import Ledger
 from arrp.trace.segment import Budget, Pieces, Starts, State
@@ -135,8 +135,12 @@ def test_a_base_and_what_was_appended_answer_as_one(
     first, totals = build_index(part_of(ledger, 0, cuts[0]), compiled)
     segments = list(first.segments)
     for low, high in zip(cuts, [*cuts[1:], len(ledger.refs)], strict=True):
-        segment = append_segment(part_of(ledger, low, high), low, totals, compiled)
+        part = part_of(ledger, low, high)
+        keys = np.unique([*part.sources, *part.targets]).astype(np.uint32)
+        mine = Totals(totals.received[keys], totals.paid[keys])
+        segment = append_segment(part, low, keys, mine, compiled)
         assert segment is not None
+        totals.received[keys], totals.paid[keys] = mine.received, mine.paid
         segments.append(segment)
     parts = replace(first, segments=tuple(segments))
     begun = [start(whole, ledger, stolen)]

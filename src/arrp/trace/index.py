@@ -131,19 +131,14 @@ def build_index(ledger: Ledger, compiled: Compiled | None = COMPILED) -> tuple[I
 
 
 def append_segment(
-    transfers: Transfers, first_row: int, totals: Totals, compiled: Compiled | None = COMPILED
+    transfers: Transfers, first_row: int, keys: Codes, totals: Totals, compiled: Compiled | None = COMPILED
 ) -> Segment | None:
-    """A segment of what was booked from row `first_row` on; `totals` is brought forward in place.
+    """A segment of what was booked from row `first_row` on; `totals`, those of `keys`, is brought forward in place.
 
-    Only pots that pay or receive in it are looked at. None where a sum would pass 2^63 - 1: then totals
-    stay as they were and the whole is to be built again. Raises Refused as build_index.
+    keys: ascending, every pot that pays or receives here, perhaps others. None where a sum would pass
+    2^63 - 1: then the whole is to be built again. Raises Refused as build_index.
     """
-    keys = np.unique(np.concatenate([transfers.sources, transfers.targets])).astype(np.uint32)
-    mine = Totals(totals.received[keys], totals.paid[keys])
-    found = _segment(transfers, keys, first_row, (mine, compiled))
-    if found is not None:
-        totals.received[keys], totals.paid[keys] = mine.received, mine.paid
-    return found
+    return _segment(transfers, keys, first_row, (totals, compiled))
 
 
 def _segment(
