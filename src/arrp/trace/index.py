@@ -73,13 +73,13 @@ class Index:
         """Whom money could have come to: see trace/plain.py."""
         return (self.compiled or plain).reach_pots(self.segments, self.stops, start, end_row, hops)
 
-    def screen(self, ledger: Ledger, starts: Starts) -> NDArray[np.float64]:
+    def screen(self, ledger: Ledger, starts: Starts, least: float = 1.0) -> NDArray[np.float64]:
         """What each pot has of all starts together, by haircut in floating point: to screen, never to claim.
 
         `ledger` is the whole that the index is of.
         """
         columns = (ledger.sources, ledger.targets, self.shares(len(ledger.sources)))
-        return (self.compiled or plain).screen_everyone(columns, self.stops, starts)
+        return (self.compiled or plain).screen_everyone(columns, self.stops, starts, least)
 
     def shares(self, rows: int) -> NDArray[np.float64]:
         """By row: what part of its source's balance the transfer takes; 0 where that is no part of anything."""

@@ -23,8 +23,8 @@ _ROOM = 1024  # pieces there is room for to begin with; eight times more, again 
 
 
 def _structure(name: str, fields: str) -> type[Structure]:
-    """`q` an integer, `u` a row or pot, `p` an address: as the C declares it, in its order."""
-    kinds: dict[str, Any] = {"q": c_int64, "u": c_uint32, "p": c_void_p}
+    """`q` an integer, `u` a row or pot, `p` an address, `d` a float: as the C declares it, in its order."""
+    kinds: dict[str, Any] = {"q": c_int64, "u": c_uint32, "p": c_void_p, "d": c_double}
     pairs = [field.partition(":")[::2] for field in fields.split()]
     return type(name, (Structure,), {"_fields_": [(field, kinds[kind]) for field, kind in pairs]})
 
@@ -54,7 +54,7 @@ _Reach = _structure(
 )
 _Everyone = _structure(
     "_Everyone",
-    "n:q pots:q sources:p targets:p shares:p starts:q start_row:p start_units:p stops:p units:p bits:p",
+    "n:q pots:q sources:p targets:p shares:p starts:q start_row:p start_units:p stops:p least:d units:p bits:p",
 )
 
 
@@ -174,15 +174,17 @@ class Compiled:
             room *= 8
 
     def screen_everyone(
-        self, columns: tuple[Codes, Codes, NDArray[np.float64]], stops: NDArray[np.uint8], starts: Starts
-    ) -> NDArray[np.float64]:
+        self, columns: tuple[Codes, Codes, NDArray[np.float64]], stops: NDArray[np.uint8], starts: Starts,
+        least: float = 1.0,
+    ) -> NDArray[np.float64]:  # fmt: skip
         sources, targets, shares = columns
         units = np.zeros(len(stops), np.float64)
         bits = np.zeros(len(stops) // 64 + 1, np.uint64)
         begin = starts.units.astype(np.float64)
         asked = _Everyone(
             len(sources), len(stops), _at(sources, np.uint32), _at(targets, np.uint32), _at(shares, np.float64),
-            len(begin), _at(starts.row, np.uint32), _at(begin), _at(stops, np.uint8), _at(units), _at(bits),
+            len(begin), _at(starts.row, np.uint32), _at(begin), _at(stops, np.uint8), least, _at(units),
+            _at(bits),
         )  # fmt: skip
         self._call("everyone", asked)
         return units

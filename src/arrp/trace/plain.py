@@ -234,11 +234,12 @@ def reach_pots(
 
 
 def screen_everyone(
-    columns: tuple[Codes, Codes, NDArray[np.float64]], stops: NDArray[np.uint8], starts: Starts
+    columns: tuple[Codes, Codes, NDArray[np.float64]], stops: NDArray[np.uint8], starts: Starts, least: float = 1.0
 ) -> NDArray[np.float64]:
     """What each pot has of all the starts together, in booking order, in floating point: to screen, not to claim.
 
-    columns: source, target, share of the balance that leaves, by row.
+    columns: source, target, share of the balance that leaves, by row. A transfer that would carry less than
+    `least` units carries none.
     """
     sources, targets, shares = columns
     units = [0.0] * len(stops)
@@ -247,8 +248,8 @@ def screen_everyone(
         begins.setdefault(row, []).append(float(amount))
     rows = zip(sources.tolist(), targets.tolist(), shares.tolist(), strict=True)
     for row, (source, target, share) in enumerate(rows):
-        if units[source] and not stops[source] and source != target:
-            moved = units[source] * share
+        moved = units[source] * share
+        if moved >= least and not stops[source] and source != target:
             units[source] -= moved
             units[target] += moved
         for amount in begins.get(row, ()):
