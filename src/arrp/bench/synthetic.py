@@ -48,7 +48,7 @@ def synthetic_ledger(transfers: int) -> Ledger:
 
 def _accounts(transfers: int, seed: int, accounts: int, steep: float) -> NDArray[np.uint32]:
     """1 to accounts, the first ones most often; the same ones pay and receive much, under scattered numbers."""
-    rank = (accounts * _dice(transfers, seed) ** steep).astype(np.uint64)
+    rank = np.floor(accounts * _dice(transfers, seed) ** steep).astype(np.uint64)
     scattered = (rank * np.uint64(2654435761) + np.uint64(12345)) % np.uint64(accounts)
     found: NDArray[np.uint32] = (scattered + np.uint64(1)).astype(np.uint32)
     return found
@@ -59,5 +59,4 @@ def _dice(transfers: int, seed: int) -> NDArray[np.float64]:
     state = (np.arange(transfers, dtype=np.uint64) + np.uint64(seed << 40)) * np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    found: NDArray[np.float64] = ((state ^ (state >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
-    return found
+    return ((state ^ (state >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -37,6 +37,7 @@ COMMANDS = {
     "bench life": "arrp.cli.bench:life",
     "bench deadlines": "arrp.cli.bench:deadlines",
     "bench flood": "arrp.cli.bench:flood",
+    "bench trace": "arrp.cli.bench_trace:trace",
     "law show": "arrp.cli.law:show_law",
     "law until": "arrp.cli.law:until",
     "law powers": "arrp.cli.law:powers",

@@ -21,6 +21,8 @@ from arrp.trace.segment import Budget, Pieces, Reached, Segment, Shares, Starts
 _OK, _FULL, _WIDE, _CORRUPT, _NO_MEMORY, _UNCOVERED = range(6)  # as in kernels_c/columns.h
 _ROOM = 1024  # pieces there is room for to begin with; eight times more, again and again, up to the budget
 
+_REACHED = 32768  # pots likewise
+
 
 def _structure(name: str, fields: str) -> type[Structure]:
     """`q` an integer, `u` a row or pot, `p` an address, `d` a float: as the C declares it, in its order."""
@@ -161,7 +163,7 @@ class Compiled:
         self, segments: Sequence[Segment], stops: NDArray[np.uint8], start: tuple[int, int], end_row: int, hops: int
     ) -> Reached:
         parts = self._parts(segments)
-        room = _ROOM
+        room = _REACHED
         while True:
             codes = np.empty((3, room), np.uint32)
             code = _at(codes) or 0

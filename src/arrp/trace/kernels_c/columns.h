@@ -107,7 +107,7 @@ static inline int64_t map_entry(const map_t *m, uint32_t pot)
 {
     int64_t at = (int64_t)((pot * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & (m->size - 1);
     while (m->places[at] >= 0 && m->pots[at] != pot)
-        at = (at + 1) & (m->size - 1);
+        at = (at + 1) & (m->size - 1); /* never full: map_put keeps half of it free */
     return at;
 }
 
