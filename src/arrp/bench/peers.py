@@ -16,7 +16,7 @@ from arrp.trace.ledger import Ledger
 try:
     import polars
 except ImportError:
-    polars = None  # type: ignore[assignment]
+    polars = None
 try:
     import duckdb
 except ImportError:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arrp.core.errors import Malformed, NotFound
+from arrp.node.bulk import is_parquet, parquet_rows, read_bulk
 from arrp.trace.booking import Booked, book
 from arrp.wire.ledger_csv import RefusedRow, Rows, read_ledger_csv, read_opening_csv, read_terminals
 
@@ -18,9 +19,24 @@ _EVERY = 500_000  # rows between two words of progress
 
 
 def read_rows(paths: Sequence[Path], told: Told = lambda _: None) -> Rows:
-    """All files in their order as one ledger; what cannot stand is in `refused`. Raises NotFound, Malformed."""
+    """All files in their order as one ledger; what cannot stand is in `refused`. Raises NotFound, Malformed.
+
+    In bulk where there is an engine and nothing is in doubt, else row by row: the same result.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise NotFound(f"there is no file {path}")
+    return read_bulk(paths, told) or read_row_by_row(paths, told)
+
+
+def read_row_by_row(paths: Sequence[Path], told: Told = lambda _: None) -> Rows:
+    """The same, without an engine."""
     rows = Rows()
     for path in paths:
+        if is_parquet(path):
+            for cells in parquet_rows(path):
+                rows.take(cells)
+            continue
         with _text(path) as lines, _of_file(path):
             read_ledger_csv(_counted(lines, path, told), rows)
     return rows
