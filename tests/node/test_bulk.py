@@ -52,7 +52,7 @@ def same(one: Rows, other: Rows) -> None:
             assert getattr(one, field.name) == getattr(other, field.name), field.name
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(GOOD), unique=True), st.lists(st.sampled_from(BAD), max_size=1), st.booleans())
 def test_the_same_rows_and_the_same_refusals(tmp_path: Path, good: list[str], bad: list[str], first: bool) -> None:
     path = tmp_path / "a.csv"
@@ -64,6 +64,17 @@ def test_the_same_rows_and_the_same_refusals(tmp_path: Path, good: list[str], ba
         same(fast, slow)
     else:
         assert bad, "what is beyond doubt is taken in bulk"
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_each_fault_is_seen_wherever_it_stands(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.csv"
+    for lines in ([GOOD[0], line], [line, *GOOD], [*GOOD, line]):
+        path.write_text(HEADER + "".join(f"{one}\n" for one in lines))
+        slow, fast = read_row_by_row([path]), read_bulk([path])
+        if fast is not None:
+            same(fast, slow)
+        assert bool(slow.refused) == bool(line), "an empty line is no row"
 
 
 def test_several_files_and_columns_in_another_order(tmp_path: Path) -> None:

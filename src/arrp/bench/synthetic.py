@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arrp.trace.booking import Moves, open_pots
+from arrp.trace.kernels import COMPILED
 from arrp.trace.ledger import OUTSIDE, Ledger, Pot
 
 DAY = 86_400_000_000
@@ -37,7 +38,11 @@ def synthetic_ledger(transfers: int) -> Ledger:
     targets[same] = targets[same] % accounts + 1
     normal = np.sqrt(-2 * np.log(1 - _dice(transfers, 5))) * np.cos(2 * np.pi * _dice(transfers, 6))
     amounts = np.maximum(1, np.exp(9 + 1.5 * normal)).astype(np.int64)
-    opening, _ = open_pots(Moves(sources, targets, amounts, amounts), np.full(accounts + 1, -1, np.int64))
+    lowest = COMPILED.lowest((sources, targets, amounts, amounts), accounts + 1) if COMPILED else None
+    if lowest is None:
+        opening, _ = open_pots(Moves(sources, targets, amounts, amounts), np.full(accounts + 1, -1, np.int64))
+    else:
+        opening = -lowest
     times = (np.arange(transfers) * (DAYS * DAY / transfers)).astype(np.int64)
     pots = [Pot("", "")] * (accounts + 1)
     terminal = np.zeros(accounts + 1, np.bool_)

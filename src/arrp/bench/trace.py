@@ -37,6 +37,7 @@ WINDOW_DAYS = 9
 ASKED = 2000  # FIFO questions
 HARD = range(100, 20_001)  # pots that a hard victim's money could have come to
 HARD_ASKED, PEER_ASKED = 40, 12
+LEAST = 100  # units, 1.00: what a transfer must carry to be followed by haircut
 VICTIMS = (10, 1000, 100_000)
 
 _COLD = (
@@ -117,7 +118,7 @@ def _fifo(watch: _Watch, ledger: Ledger, index: Index) -> dict[str, float]:
 def _haircut(watch: _Watch, ledger: Ledger, index: Index) -> dict[str, float]:
     """Only transfers that carry 1.00 or more are followed, as one looks for accounts; the rest is told."""
     asked = [_starts(ledger, [row]) for row in _victims(ledger, 200)]
-    found, seconds = watch.each(lambda one: index.follow_shares(one, Budget(), 100), asked)
+    found, seconds = watch.each(lambda one: index.follow_shares(one, Budget(), LEAST), asked)
     moved = sum(len(one.flow_row) for one in found)
     return {**_spread(seconds), "us_per_moved_transfer": round(sum(seconds) / max(1, moved) * 1e6, 2)}
 
@@ -134,7 +135,7 @@ def _pass(watch: _Watch, ledger: Ledger, index: Index) -> dict[str, Any]:
     found: dict[str, Any] = {"scan_ns": _ns(min(scans), size)}
     for many in VICTIMS:
         starts = _starts(ledger, _victims(ledger, many))
-        seconds = min(watch.timed(lambda: COMPILED.screen_everyone(columns, index.stops, starts))[1]  # noqa: B023
+        seconds = min(watch.timed(lambda: COMPILED.screen_everyone(columns, index.stops, starts, LEAST))[1]  # noqa: B023
                       for _ in range(2))  # fmt: skip
         found[f"{many}_victims_ns"] = _ns(seconds, size)
         found[f"{many}_victims_ratio"] = round(seconds / min(scans), 1)

@@ -29,6 +29,7 @@ _TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
     r"(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+_BEYOND, _MISSING = "more than the header has", "\x1f"
 _CELLS = ("time", "source", "target", "amount", "asset", "ref", "to_amount", "to_asset", "batch", "reverses")
 
 
@@ -63,7 +64,7 @@ def parquet_rows(path: Path) -> Iterator[list[str]]:
     try:
         _create(store)
         _insert(store, path)
-        found = store.execute("select * exclude (number) from cells order by number")
+        found = store.execute("select * exclude (number, whole) from cells order by number")
         while batch := found.fetchmany(10_000):
             yield from (list(row) for row in batch)
     except duckdb.Error as why:
@@ -82,24 +83,29 @@ def _create(store: Any) -> None:
     store.execute("set timezone = 'UTC'")
     columns = ", ".join(f"{name} varchar" for name in _CELLS)
     store.execute("create sequence numbers")
-    store.execute(f"create table cells (number bigint default nextval('numbers'), {columns})")
+    store.execute(f"create table cells (number bigint default nextval('numbers'), {columns}, whole boolean)")
 
 
 def _insert(store: Any, path: Path) -> None:
     if is_parquet(path):
         source = "read_parquet(?)"
+        names = [row[0] for row in store.execute(f"describe select * from {source}", [str(path)]).fetchall()]  # noqa: S608
+        width = "true"
     else:
-        source = ("read_csv(?, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"',"
-                  " strict_mode = true, null_padding = false, auto_detect = false, columns = {columns})")  # fmt: skip
         names = _header(path)
-        source = source.format(columns="{" + ", ".join(f"'{name}': 'VARCHAR'" for name in names) + "}")
-    names = [row[0] for row in store.execute(f"describe select * from {source}", [str(path)]).fetchall()]  # noqa: S608
+        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in [*names, _BEYOND])
+        source = (
+            f"read_csv(?, header = true, delim = ',', quote = '\"', escape = '\"', strict_mode = true,"
+            f" null_padding = true, nullstr = '{_MISSING}', auto_detect = false, columns = {{{columns}}})"
+        )
+        # A field that is not there is null, one that is empty is not; the engine drops empty ones beyond the last.
+        width = f"{_quoted(_BEYOND)} is null and {_quoted(names[-1])} is not null"
     if lacking := [name for name in NEEDED if name not in names]:
         raise Malformed(f"{path} has no column {', '.join(lacking)}: it is {','.join(NEEDED)}, more allowed")
     wanted = [f"coalesce(cast({_quoted(name)} as varchar), '')" if name in names else "''"
               for name in (*NEEDED, *FURTHER)]  # fmt: skip
-    store.execute(f"insert into cells ({', '.join(_CELLS)}) select {', '.join(wanted)} from {source}",  # noqa: S608
-                  [str(path)])  # fmt: skip
+    store.execute(f"insert into cells ({', '.join(_CELLS)}, whole)"  # noqa: S608 - our words, and a plain header's
+                  f" select {', '.join(wanted)}, {width} from {source}", [str(path)])  # fmt: skip
 
 
 def _quoted(name: str) -> str:
@@ -118,7 +124,7 @@ def _header(path: Path) -> list[str]:
 def _beyond_doubt(store: Any) -> bool:
     """Whether each cell is of the plainest form, every asset is known, and no ref stands twice."""
     doubts = store.execute(
-        f"""select count(*) from cells where not regexp_full_match(time, '{_TIME}')
+        f"""select count(*) from cells where not whole or not regexp_full_match(time, '{_TIME}')
         or try_cast(replace(substr(time, 1, 16), 'T', ' ') as timestamp) is null
         or not regexp_full_match(amount, '{_AMOUNT}') or ref = '' or (source = '' and target = '')
         or (to_amount = '') != (to_asset = '')

@@ -79,6 +79,7 @@ class Compiled:
         for name, structure in (("build", _Building), ("fifo", _Fifo), ("haircut", _Haircut), ("reach", _Reach),
                                 ("everyone", _Everyone)):  # fmt: skip
             getattr(library, f"arrp_{name}").argtypes = [POINTER(structure)]
+        library.arrp_lowest.argtypes = [POINTER(_Building), c_void_p, c_void_p]
         library.arrp_sources.restype = c_char_p
         self.sources = (library.arrp_sources() or b"").decode()  # a digest of the C it was made of
         self._segments: tuple[Sequence[Segment], Any] | None = None
@@ -196,6 +197,17 @@ class Compiled:
         sources, targets, shares = columns
         return float(self._library.arrp_scan(len(sources), _at(sources, np.uint32), _at(targets, np.uint32),
                                              _at(shares, np.float64)))  # fmt: skip
+
+    def lowest(self, moves: tuple[Codes, Codes, Units, Units], pots: int) -> Units | None:
+        """The lowest that each pot's running net gets to, 0 at most; None where one passes 2^63 - 1."""
+        sources, targets, amounts, arrived = moves
+        net, found = np.zeros(pots, np.int64), np.zeros(pots, np.int64)
+        asked = _Building(n=len(sources), pots=pots, sources=_at(sources, np.uint32), targets=_at(targets, np.uint32),
+                          amounts=_at(amounts, np.int64), arrived=_at(arrived, np.int64))  # fmt: skip
+        status = int(self._library.arrp_lowest(byref(asked), _at(net), _at(found)))
+        if status == _CORRUPT:
+            raise Corrupt("a transfer names a pot that is not there, or moves nothing: build the ledger again")
+        return found if status == _OK else None
 
     def build(self, moves: tuple[Codes, Codes, Units, Units], names: Codes | None, first_row: int,
               state: tuple[Units, Units]) -> tuple[str, int, tuple[NDArray[Any], ...]]:  # fmt: skip

@@ -25,6 +25,30 @@ typedef struct {
     int64_t count; /* out: transfers in the index; or the row that nothing covers */
 } building;
 
+/* The lowest that the running net of each pot gets to; net and lowest are 0 to begin with. */
+int arrp_lowest(const building *b, int64_t *net, int64_t *lowest)
+{
+    for (int64_t i = 0; i < b->n; i++) {
+        if (i + 24 < b->n && b->sources[i + 24] < b->pots && b->targets[i + 24] < b->pots) {
+            PREFETCH(&net[b->sources[i + 24]]);
+            PREFETCH(&net[b->targets[i + 24]]);
+        }
+        uint32_t s = b->sources[i], d = b->targets[i];
+        int64_t leaves = b->amounts[i], comes = b->arrived[i];
+        if (s >= b->pots || d >= b->pots || leaves <= 0 || comes <= 0)
+            return CORRUPT;
+        if (s == d)
+            continue;
+        if (net[s] < leaves - INT64_MAX || (net[d] > 0 && comes > INT64_MAX - net[d]))
+            return WIDE;
+        net[s] -= leaves;
+        net[d] += comes;
+        if (net[s] < lowest[s])
+            lowest[s] = net[s];
+    }
+    return OK;
+}
+
 typedef struct {
     int64_t cum_out, in_off, balance;
     uint32_t source, row, target, unused;
