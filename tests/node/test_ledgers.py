@@ -195,3 +195,27 @@ def test_rows_of_files_are_counted_through_and_refused_together(tmp_path: Path) 
     (tmp_path / "o.csv").write_text("account,amount,asset\nA,-1,EUR\n")
     with pytest.raises(Malformed, match=r"o\.csv: 1 row cannot stand.*row 1"):
         read_opening(tmp_path / "o.csv")
+
+
+CHAIN = """Timestamp,Block,Tx_hash,From,From_label,To,To_label,Value_in_USD
+2024-07-16 12:06:35,20,0xb2,0x1,,0x2,Exchange,335.65
+2024-07-16 12:04:47,18,0xa1,0x0,,0x1,,300.00
+2024-07-16 12:04:47,18,0xa1,0x0,,0x1,,35.65
+"""
+
+
+def test_an_export_of_a_chain_is_booked_by_block(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(CHAIN)
+    rows = read_rows([path], chain="eip155:1")
+    assert rows.refused == []
+    assert rows.refs == ["eip155:1/tx:0xa1", "eip155:1/tx:0xa1#2", "eip155:1/tx:0xb2"]
+    assert rows.numbers == [2, 3, 1], "as they stand in the file"
+    assert (rows.sources[2], rows.amounts) == ("eip155:1:0x1", [30000, 3565, 33565])
+    assert rows.batches[0] == rows.batches[1] != rows.batches[2]
+    assert book_rows(rows, {}, set()).ledger.opening.tolist() == [0, 33565, 0, 0]
+    with pytest.raises(Malformed, match="which chain"):
+        read_rows([path])
+    path.write_text(CHAIN.replace(",20,", ",x,").replace("300.00", "0"))
+    refused = sorted(read_rows([path], chain="eip155:1").refused)
+    assert [str(one)[:12] for one in refused] == ["row 1: block", "row 2: amoun"]

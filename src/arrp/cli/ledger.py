@@ -14,6 +14,7 @@ from arrp.node.ledger_reading import book_rows, read_opening, read_rows, read_te
 from arrp.node.ledgers import Manifest, Outcome, append_ledger, check_files, open_ledger, read_manifest, write_ledger
 
 Files = Annotated[list[Path], typer.Argument(help="CSV, header time,from,to,amount,asset,ref, in booking order.")]
+Chain = Annotated[str, typer.Option(metavar="CAIP-2", help="Of which chain the exports among the files are: eip155:1.")]
 Folder = Annotated[Path, typer.Argument(help="The folder of the ledger.")]
 
 
@@ -23,6 +24,7 @@ class Building:
     out: Annotated[Path, typer.Option(help="The folder of the ledger; one that is there is replaced in a moment.")]
     opening: Annotated[Path | None, typer.Option(help="CSV account,amount,asset: what accounts had before.")] = None
     terminals: Annotated[Path | None, typer.Option(help="Accounts to tell and never to follow, one a line.")] = None
+    chain: Chain = ""
     as_json: AsJson = False
 
 
@@ -30,16 +32,16 @@ class Building:
 def build(asked: Building) -> None:
     """Build a ledger from all its files; a row that cannot stand is refused with its number, and nothing is built."""
     opening, terminals = read_opening(asked.opening), read_terminal_accounts(asked.terminals)
-    rows = read_rows(asked.files, say)
+    rows = read_rows(asked.files, say, asked.chain)
     booked = book_rows(rows, opening, terminals)
     _tell(write_ledger(asked.out, booked, sum(map(bool, rows.reverses)), say), as_json=asked.as_json)
 
 
 @command
-def append(folder: Folder, files: Files, as_json: AsJson = False) -> None:
+def append(folder: Folder, files: Files, chain: Chain = "", as_json: AsJson = False) -> None:
     """Book what came since behind what is there; costs what the new rows cost."""
     stored = open_ledger(folder)
-    rows = read_rows(files, say)
+    rows = read_rows(files, say, chain)
     rows_before = stored.manifest.rows
     say(f"{len(rows.refs)} rows behind {rows_before}")
     booked = book_rows(rows, {}, set())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain as chain_of
 from pathlib import Path
 
 from arrp.core.errors import Malformed, NotFound
 from arrp.node.bulk import is_parquet, parquet_rows, read_bulk
 from arrp.trace.booking import Booked, book
+from arrp.wire.ledger_chain import is_chain_export, read_chain_csv
 from arrp.wire.ledger_csv import RefusedRow, Rows, read_ledger_csv, read_opening_csv, read_terminals
 
 Told = Callable[[str], None]
@@ -18,18 +20,19 @@ SHOWN = 20  # refused rows that are said; the rest is counted
 _EVERY = 500_000  # rows between two words of progress
 
 
-def read_rows(paths: Sequence[Path], told: Told = lambda _: None) -> Rows:
+def read_rows(paths: Sequence[Path], told: Told = lambda _: None, chain: str = "") -> Rows:
     """All files in their order as one ledger; what cannot stand is in `refused`. Raises NotFound, Malformed.
 
-    In bulk where there is an engine and nothing is in doubt, else row by row: the same result.
+    In bulk where there is an engine and nothing is in doubt, else row by row: the same result. `chain`: of
+    which chain exports are (CAIP-2).
     """
     for path in paths:
         if not path.is_file():
             raise NotFound(f"there is no file {path}")
-    return read_bulk(paths, told) or read_row_by_row(paths, told)
+    return read_bulk(paths, told) or read_row_by_row(paths, told, chain)
 
 
-def read_row_by_row(paths: Sequence[Path], told: Told = lambda _: None) -> Rows:
+def read_row_by_row(paths: Sequence[Path], told: Told = lambda _: None, chain: str = "") -> Rows:
     """The same, without an engine."""
     rows = Rows()
     for path in paths:
@@ -38,7 +41,12 @@ def read_row_by_row(paths: Sequence[Path], told: Told = lambda _: None) -> Rows:
                 rows.take(cells)
             continue
         with _text(path) as lines, _of_file(path):
-            read_ledger_csv(_counted(lines, path, told), rows)
+            first = next(lines, "")
+            every = chain_of([first], _counted(lines, path, told))
+            if is_chain_export(first):
+                read_chain_csv(every, chain, rows)
+            else:
+                read_ledger_csv(every, rows)
     return rows
 
 
@@ -77,11 +85,11 @@ def refuse(refused: Sequence[RefusedRow]) -> None:
 
 
 @contextmanager
-def _text(path: Path) -> Iterator[Iterable[str]]:
+def _text(path: Path) -> Iterator[Iterator[str]]:
     """Raises NotFound, Malformed."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            yield file
+            yield iter(file)
     except FileNotFoundError:
         raise NotFound(f"there is no {path}") from None
     except UnicodeDecodeError as why:
