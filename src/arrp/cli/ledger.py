@@ -32,6 +32,8 @@ class Building:
 def build(asked: Building) -> None:
     """Build a ledger from all its files; a row that cannot stand is refused with its number, and nothing is built."""
     opening, terminals = read_opening(asked.opening), read_terminal_accounts(asked.terminals)
+    if asked.chain:  # lists of addresses do not name their chain
+        terminals |= {f"{asked.chain}:{address}" for address in terminals}
     rows = read_rows(asked.files, say, asked.chain)
     booked = book_rows(rows, opening, terminals)
     _tell(write_ledger(asked.out, booked, sum(map(bool, rows.reverses)), say), as_json=asked.as_json)
