@@ -58,6 +58,8 @@ static int count_sources(building *b)
 {
     memset(b->ptr, 0, (size_t)(b->pots + 1) * sizeof *b->ptr);
     for (int64_t i = 0; i < b->n; i++) {
+        if (i + 24 < b->n && b->sources[i + 24] < b->pots)
+            PREFETCH(&b->ptr[b->sources[i + 24] + 1]);
         uint32_t s = b->sources[i], d = b->targets[i];
         if (s >= b->pots || d >= b->pots || b->amounts[i] <= 0 || b->arrived[i] <= 0)
             return CORRUPT;
@@ -89,12 +91,14 @@ static int book_one(building *b, int64_t i, record *into)
     return OK;
 }
 
-/* Radix, two passes: into 256 groups by the high bits of the source, each group then within the cache. A group is
-   where its sources will be in the end, so nothing is counted twice. */
+enum { GROUPS = 2048, GROUP_ROWS = 1 << 15 };
+
+/* Radix, two passes: into groups by the high bits of the source, each group then within the cache. A group is where
+   its sources will be in the end, so nothing is counted twice. */
 static int partition(building *b, record *groups, int shift)
 {
-    int64_t at[257];
-    for (int g = 0; g < 257; g++) {
+    int64_t at[GROUPS];
+    for (int g = 0; g < GROUPS; g++) {
         int64_t first = (int64_t)g << shift;
         at[g] = b->ptr[first < b->pots ? first : b->pots];
     }
@@ -120,7 +124,8 @@ int arrp_build(building *b)
     if (status != OK)
         return status;
     int shift = 0;
-    while ((b->pots - 1) >> shift > 255)
+    int64_t most = b->n / GROUP_ROWS < GROUPS ? b->n / GROUP_ROWS : GROUPS - 1;
+    while ((b->pots - 1) >> shift > most)
         shift++;
     record *groups = malloc((size_t)(b->count ? b->count : 1) * sizeof *groups);
     int64_t *next = malloc((size_t)(b->pots ? b->pots : 1) * sizeof *next);
