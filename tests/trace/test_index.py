@@ -23,7 +23,7 @@ BOTH = [
     pytest.param(None, id="plain"),
     pytest.param(COMPILED, id="compiled", marks=needs_kernels),
 ]
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=80, deadline=None)
 
 
 def same(one: Any, other: Any) -> None:
@@ -241,3 +241,13 @@ def test_the_columns_are_what_was_promised() -> None:
     rows = [Row(1 + k % 4, 1 + (k + 1) % 4, 5, 5) for k in range(1000)]
     index, _ = build_index(ledger_of(rows), None)
     assert index.bytes == 32 * 1000 + 8 * 7
+
+
+@pytest.mark.parametrize("compiled", BOTH)
+def test_haircut_rounds_down_and_the_remainder_stays(compiled: Compiled | None) -> None:
+    """5 of 12 are stolen and 5 are paid: 25/12 of them go, so 2, and 3 stay."""
+    ledger = ledger_of([Row(0, 1, 7, 7), Row(0, 2, 5, 5), Row(2, 1, 5, 5), Row(1, 3, 5, 5)])
+    index, _ = build_index(ledger, compiled)
+    found = index.follow_shares(starts(ledger, 1))
+    assert found.flow_units.tolist() == [5, 2]
+    assert dict(zip(found.held_pot.tolist(), found.held_units.tolist(), strict=True)) == {2: 0, 1: 3, 3: 2}
