@@ -161,7 +161,8 @@ def explain(method: Method, answer: Answer) -> list[str]:
         for place in places:
             where = place.account or "the outside (cash)"
             route = _route(answer, place)
-            said.append(f"{_shown(place, answer)} of your {stolen} {verb} {where}: {method.says}; {route}.")
+            there = f"{_shown(place, answer)} of your {stolen} {verb} {where}"
+            said.append(f"{there}, because {method.says} ({method.name}); by {route}.")
     if answer.unfollowed:
         why = "; ".join(answer.why)
         said.append(f"{Amount(answer.unfollowed, answer.asset)} of your {stolen} was not followed: {why}.")

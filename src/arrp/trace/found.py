@@ -104,10 +104,10 @@ class Meter:
     def refuses(self, found: Found, pot: int, hops: int) -> str:
         """Why the pot may not be opened, reached in so many hops; "" and a note that it is, if it may."""
         if self.budget.hops is not None and hops > self.budget.hops:
-            return f"more than {self.budget.hops} hops away"
+            return f"more than {self.budget.hops} hop{'s' * (self.budget.hops != 1)} away"
         most = self.budget.accounts
         if pot not in found.opened and most is not None and len(found.opened) >= most:
-            return f"beyond the first {most} accounts"
+            return f"beyond the first {most} account{'s' * (most != 1)}"
         found.opened[pot] = min(hops, found.opened.get(pot, hops))
         return ""
 
