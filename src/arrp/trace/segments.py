@@ -139,7 +139,9 @@ class _Walk:
             return Coins()
         before = ledger.reverses[row]
         whole = Coins.of([(0, comes(ledger, before))])
-        there = (ledger.carries.get(row, whole) & whole).shifted(self.numbers[before]) & free
+        if row in ledger.carries:
+            return (ledger.carries[row].lowest(units) & whole).shifted(self.numbers[before]) & free
+        there = whole.shifted(self.numbers[before]) & free
         return there.highest(units) if self.newest else there.lowest(units)
 
     def _arrive(self, row: int, moved: list[_Segment]) -> None:
