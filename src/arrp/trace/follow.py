@@ -5,7 +5,7 @@ The answer adds up: what is held, what reached a terminal, and what was not foll
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from arrp.core.errors import Refused
@@ -99,8 +99,8 @@ def _answer(ledger: Ledger, found: Found) -> Answer:
         ref=ledger.refs[row],
         asset=asset,
         stolen=found.stolen,
-        held=tuple(_place(ledger, (pot, pot), share) for pot, share in sorted(found.held.items())),
-        terminal=tuple(_place(ledger, place, share) for place, share in sorted(found.terminal.items())),
+        held=_places(ledger, {(pot, pot): share for pot, share in found.held.items()}),
+        terminal=_places(ledger, found.terminal),
         unfollowed=found.unfollowed + found.rounding,
         flows=tuple(_edge(ledger, row, share) for row, share in sorted(found.flows.items())),
         opened=tuple(dict.fromkeys(ledger.pots[pot].account for pot in sorted(found.opened))),
@@ -109,9 +109,13 @@ def _answer(ledger: Ledger, found: Found) -> Answer:
     )
 
 
-def _place(ledger: Ledger, place: tuple[int, int], share: Share) -> Place:
-    pot, counted = place
-    return Place(ledger.pots[pot].account, ledger.pots[counted].asset, share.units, share.claim)
+def _places(ledger: Ledger, shares: Mapping[tuple[int, int], Share]) -> tuple[Place, ...]:
+    """One for each account and asset: cash of one asset may have left from many accounts."""
+    merged: dict[tuple[str, str], Share] = {}
+    for (pot, counted), share in sorted(shares.items()):
+        where = (ledger.pots[pot].account, ledger.pots[counted].asset)
+        merged[where] = merged.get(where, Share()) + share
+    return tuple(Place(*where, share.units, share.claim) for where, share in merged.items())
 
 
 def _edge(ledger: Ledger, row: int, share: Share) -> Edge:
