@@ -13,7 +13,7 @@ from arrp.trace.ledger import OUTSIDE, Ledger
 from arrp.trace.methods import METHODS, method_named, pari_passu
 from arrp.trace.segments import fifo_segments, lifo_segments
 from arrp.trace.statement import Books
-from tests.trace.ledgers import Lines, ledger_of, ledgers, thefts_of
+from tests.trace.random_ledgers import Lines, ledger_of, ledgers, thefts_of
 from tests.trace.reference import pooled
 
 picks = st.lists(st.integers(0, 99), min_size=1, max_size=3)

@@ -15,7 +15,7 @@ from arrp.trace.follow import Answer, bounds, follow
 from arrp.trace.found import Budget, Theft
 from arrp.trace.ledger import OUTSIDE, Ledger, Pot
 from arrp.trace.methods import METHODS
-from tests.trace.ledgers import HIGH, Line, ledger_of, ledgers, thefts_of
+from tests.trace.random_ledgers import HIGH, Line, ledger_of, ledgers, thefts_of
 
 AMOUNTS = [name for name, method in METHODS.items() if not method.flag]
 POOLS = ["dirty-first", "libr", "tiho"]

@@ -14,7 +14,7 @@ from arrp.trace.follow import follow
 from arrp.trace.found import Theft
 from arrp.trace.ledger import Ledger
 from arrp.trace.methods import METHODS
-from tests.trace.ledgers import ledger_of
+from tests.trace.random_ledgers import ledger_of
 
 AMOUNTS = [name for name, method in METHODS.items() if not method.flag]
 

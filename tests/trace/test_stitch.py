@@ -18,7 +18,7 @@ from arrp.trace.follow import Answer, follow
 from arrp.trace.found import Theft
 from arrp.trace.ledger import OUTSIDE, Ledger
 from arrp.trace.stitch import Onward, Stitched, Told, stitch, tell
-from tests.trace.ledgers import ledger_of, told
+from tests.trace.random_ledgers import ledger_of, told
 
 AT = datetime(2022, 11, 23, 12, 0, tzinfo=UTC)
 
