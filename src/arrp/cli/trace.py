@@ -10,6 +10,7 @@ import typer
 
 from arrp.cli.asking import AsJson, command, instant
 from arrp.cli.speaking import say, show, show_json, show_table
+from arrp.cli.whose import show_whose
 from arrp.core.errors import Malformed
 from arrp.core.money import Amount
 from arrp.node.clock import Clock
@@ -40,6 +41,7 @@ class Trace:
     method: Annotated[str, typer.Option(metavar="METHOD", help=f"{', '.join(METHODS)}; or its legal name.")] = "fifo"
     opening: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV: account,amount,asset before it.")] = None
     terminals: Annotated[Path | None, typer.Option(metavar="FILE", help="Accounts told, never followed.")] = None
+    whose: Annotated[str, typer.Option(metavar="ACCOUNT", help="Instead: whose money lies in this account?")] = ""
     hops: Annotated[int | None, typer.Option(metavar="N", help="Follow so many steps at most.")] = None
     accounts: Annotated[int | None, typer.Option(metavar="N", help="Open so many accounts at most.")] = None
     ms: Annotated[int | None, typer.Option(metavar="N", help="Take so many milliseconds at most.")] = None
@@ -53,6 +55,9 @@ def trace(asked: Trace) -> None:
 
     A method finds money and decides no claim: docs/trace.md says what each means."""
     method = method_named(asked.method)
+    if asked.whose:
+        show_whose(_ledger(asked), asked.whose, asked.as_json)
+        return
     wanted = _wanted(asked)
     ledger = _ledger(asked)
     thefts = [theft_asked(ledger, one) for one in wanted]

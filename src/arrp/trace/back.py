@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arrp.core.errors import Refused
+from arrp.trace.found import comes, leaves
 from arrp.trace.ledger import Ledger
 from arrp.trace.statement import Books
 
@@ -67,10 +68,10 @@ def _came(
         return until, Origin(None, pot, low, until)
     place = int(np.searchsorted(statement.in_offset, low, side="right")) - 1
     row, base = int(statement.in_rows[place]), int(statement.in_offset[place])
-    comes, leaves = int(ledger.arrived[row]), int(ledger.amounts[row])
-    until = min(high, base + comes)
+    gave, came = leaves(ledger, row), comes(ledger, row)
+    until = min(high, base + came)
     # Bounds were rounded down on the way here, so going back they are rounded up.
-    first, last = -(-(low - base) * leaves // comes), -(-(until - base) * leaves // comes)
+    first, last = -(-(low - base) * gave // came), -(-(until - base) * gave // came)
     source = int(ledger.sources[row])
     if row in stop or books.ends_at(source):
         return until, Origin(row, source, first, last)
