@@ -163,3 +163,28 @@ def test_the_page_about_tracing_shows_what_the_command_says(tmp_path: Path) -> N
     assert len(rows.splitlines()) > 4
     words = shown[1].removeprefix("$ arrp trace ledger.csv ").split()
     assert ok("trace", path, *words).strip() == shown[2].strip()
+
+
+def test_whose_money_lies_in_an_account(ledger: Path) -> None:
+    found = json.loads(ok("trace", ledger, "--whose", "B", "--json"))
+    origins = [(one["from"], one["ref"], one["amount"]) for one in found["origins"]]
+    assert origins == [("V", None, "80.00"), ("V", None, "50.00")]
+    assert "opening balance" in ok("trace", ledger, "--whose", "B")
+    assert arrp("trace", ledger, "--whose", "Q").exit_code == 3
+
+
+def test_answers_of_institutions_are_put_together_and_a_gap_has_a_name(tmp_path: Path) -> None:
+    page = (VECTORS.parents[1] / "docs" / "trace.md").read_text(encoding="utf-8")
+    shown = next(block for block in page.split("```")[1::2] if block.startswith("json")).removeprefix("json")
+    path = tmp_path / "answers.json"
+    path.write_text(shown, encoding="utf-8")
+    found = json.loads(ok("stitch", path, "--json"))
+    assert found["gaps"] == [{"institution": "south", "ref": "t2", "units": 60, "why": "it did not answer"}]
+    assert "gap: south, 60 units of t2" in ok("stitch", path)
+    heard = json.loads(shown)
+    heard["answers"].append({"by": "south", "ref": "t2", "inside": [[0, 60]], "here": 50, "ended": 10, "legs": []})
+    path.write_text(json.dumps(heard), encoding="utf-8")
+    found = json.loads(ok("stitch", path, "--json"))
+    assert (found["whole"], found["here"]) == (True, {"north": 40, "south": 50})
+    path.write_text(shown.replace('"here": 40', '"here": -40'), encoding="utf-8")
+    assert arrp("stitch", path).exit_code == 2

@@ -83,9 +83,15 @@ def _leave(pool: Pool, balance: int, pays: int, rule: str) -> Pool:
 
 
 def _allot(ledger: Ledger, first: int, pool: Pool, kept: dict[int, Pool]) -> None:
-    """One transaction with many outputs: the highest output is filled with stolen money first."""
-    same = (ledger.sources == ledger.sources[first]) & (ledger.batches == ledger.batches[first])
-    outputs = [row for row in same.nonzero()[0].tolist() if row >= first and ledger.sources[row] != ledger.targets[row]]
+    """One transaction with many outputs, up to another booking: the highest is filled first."""
+    pot, outputs = int(ledger.sources[first]), [first]
+    for row in range(first + 1, len(ledger.amounts)):
+        source, target = int(ledger.sources[row]), int(ledger.targets[row])
+        if source == target or pot not in (source, target):
+            continue
+        if source != pot or ledger.batches[row] != ledger.batches[first]:
+            break
+        outputs.append(row)
     for row in sorted(outputs, key=lambda row: (-int(ledger.amounts[row]), row)):
         kept[row] = _leave(pool, 0, int(ledger.amounts[row]), "dirty-first")
 

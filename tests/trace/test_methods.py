@@ -96,6 +96,14 @@ def test_highest_output_of_a_batch_takes_stolen_money_first() -> None:
     assert held(ledger, "dirty-first") == {"X": 4, "Y": 6}
 
 
+def test_what_is_booked_between_two_payments_of_a_batch_parts_them() -> None:
+    """Else the first would leave stolen money for the second that other payments need meanwhile."""
+    lines = Lines()
+    for line, batch in ((("V", "T", 49), ""), (("T", "X", 2), "b"), (("", "T", 1), ""), (("T", "Y", 49), "b")):
+        lines.pay(line, batch=batch)
+    assert held(lines.ledger({"V": 49, "T": 1}), "tiho") == {"X": 2, "Y": 47}
+
+
 def test_legal_names_and_any_spelling_are_known() -> None:
     for text, name in {
         "FIFO": "fifo", "dirty_first": "dirty-first", "Pro rata": "haircut", "Clayton's case": "fifo",

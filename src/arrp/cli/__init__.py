@@ -24,6 +24,7 @@ from arrp.core.errors import ArrpError, Malformed, NotFound
 COMMANDS = {
     "read": "arrp.cli.read:read",
     "trace": "arrp.cli.trace:trace",
+    "stitch": "arrp.cli.stitch:stitch",
     "report": "arrp.cli.report:report",
     "approve": "arrp.cli.case:approve",
     "log": "arrp.cli.case:log",

@@ -86,16 +86,25 @@ class Books:
         return bool(self.ledger.sources[row] == self.ledger.targets[row])
 
     def batch(self, row: int) -> list[int]:
-        """All payments of this pot that the same order made, this one among them, in booking order."""
-        batch, pot = int(self.ledger.batches[row]), int(self.ledger.sources[row])
-        if batch < 0:
+        """The payments of one order that this one is among, booked one after the other in this pot.
+
+        Where anything else is booked between them a new transaction begins: what the first one left
+        for the others may be gone by then.
+        """
+        pot = int(self.ledger.sources[row])
+        if self.ledger.batches[row] < 0:
             return [row]
         if pot not in self._batches:
-            found: dict[int, list[int]] = {}
-            for out in self.statement(pot).out_rows.tolist():
-                found.setdefault(int(self.ledger.batches[out]), []).append(out)
-            self._batches[pot] = found
-        return self._batches[pot][batch]
+            self._batches[pot] = found = dict[int, list[int]]()
+            statement, run, last = self.statement(pot), list[int](), -1
+            for booked, change in zip(statement.rows.tolist(), statement.change.tolist(), strict=True):
+                batch = int(self.ledger.batches[booked]) if change < 0 else -1
+                if batch == last != -1:
+                    run.append(booked)
+                else:
+                    run, last = [booked], batch
+                found[booked] = run
+        return self._batches[pot][row]
 
     @cached_property
     def _by_source(self) -> tuple[Column, Column]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from arrp.core.coins import Coins
+from arrp.core.errors import Malformed
 from arrp.trace.account import Followed
 
 
@@ -37,9 +38,21 @@ class Told:
     ended: int = 0
     legs: tuple[Onward, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.here < 0 or self.ended < 0:
+            raise Malformed(f"{self.by} on {self.ref}: less than no coins are nowhere; ask again")
+
     @property
     def units(self) -> int:
         return self.here + self.ended + sum(leg.inside.count for leg in self.legs)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A theft, and all that was answered about it."""
+
+    loss: Onward
+    answers: tuple[Told, ...]
 
 
 @dataclass(frozen=True, slots=True)
