@@ -39,6 +39,7 @@ COMMANDS = {
     "bench life": "arrp.cli.bench:life",
     "bench deadlines": "arrp.cli.bench:deadlines",
     "bench flood": "arrp.cli.bench:flood",
+    "bench trace": "arrp.cli.bench_trace:trace",
     "law show": "arrp.cli.law:show_law",
     "law until": "arrp.cli.law:until",
     "law powers": "arrp.cli.law:powers",
@@ -115,6 +116,9 @@ COMMANDS = {
     "core open": "arrp.cli.core:open_account",
     "core book": "arrp.cli.core:book",
     "core show": "arrp.cli.core:show_core",
+    "ledger build": "arrp.cli.ledger:build",
+    "ledger append": "arrp.cli.ledger:append",
+    "ledger info": "arrp.cli.ledger:info",
     "simulate": "arrp.cli.simulate:simulate",
     "replay haechi3": "arrp.cli.replay:haechi3",
 }
@@ -135,6 +139,7 @@ GROUPS = {
     "directory": "Who takes part, with which keys; kept by several together.",
     "mandate": "What the node may do alone, signed by two officers.",
     "core": "A simulated core: its accounts and transfers, by hand.",
+    "ledger": "Ledgers on disk that are traced: built once, opened at once.",
     "replay": "A whole operation told again by real nodes in simulated time.",
 }
 

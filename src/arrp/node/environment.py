@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from arrp.core.errors import Malformed
+from arrp.trace.kernels import COMPILED, Compiled
 
 
 def home_from_environment() -> Path:
@@ -19,3 +20,11 @@ def home_from_environment() -> Path:
 def passphrase_from_environment() -> str | None:
     """ARRP_PASSPHRASE, for scripts."""
     return os.environ.get("ARRP_PASSPHRASE")
+
+
+def kernels_from_environment() -> Compiled | None:
+    """The compiled loops of tracing, or None: where none were built, or ARRP_KERNELS=off. Raises Malformed."""
+    asked = os.environ.get("ARRP_KERNELS", "")
+    if asked not in ("", "on", "off"):
+        raise Malformed(f"ARRP_KERNELS is {asked[:20]!r}: it is on or off")
+    return None if asked == "off" else COMPILED
