@@ -118,6 +118,25 @@ def test_several_victims_each_and_together(ledger: Path, tmp_path: Path) -> None
     assert arrp("trace", ledger, "--victims", victims).exit_code == 2
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if name != "given_back"])
+def test_a_built_ledger_answers_as_its_rows_do(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    [_, *files] = write(tmp_path, case)
+    folder = tmp_path / "folder"
+    ok("ledger", "build", *files, "--out", folder)
+    for method in case["answers"]:
+        words = ("--transfer", case["transfer"], "--method", method, "--json")
+        assert ok("trace", folder, *words) == ok("trace", *files, *words)
+
+
+def test_a_folder_that_forgot_what_was_returned_is_refused(tmp_path: Path) -> None:
+    [_, *files] = write(tmp_path, CASES["given_back"])
+    ok("ledger", "build", *files, "--out", tmp_path / "folder")
+    result = arrp("trace", tmp_path / "folder", "--transfer", "theft")
+    assert (result.exit_code, "1 returns" in result.stderr) == (4, True)
+    assert arrp("trace", tmp_path / "folder", *files[1:], "--transfer", "theft").exit_code == 2
+
+
 def test_poison_names_accounts_and_no_amounts(ledger: Path) -> None:
     found = json.loads(ok("trace", ledger, "--transfer", "t1", "--method", "poison", "--json"))
     assert [one["account"] for one in found["held"]] == ["A", "B"]

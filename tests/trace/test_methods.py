@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from arrp.core.errors import NotFound, Refused
 from arrp.trace.found import Budget, Found, Meter, Share, Theft
+from arrp.trace.index import build_index
+from arrp.trace.indexed import IndexedBooks
 from arrp.trace.intervals import fifo_intervals, lifo_intervals
 from arrp.trace.ledger import OUTSIDE, Ledger
 from arrp.trace.methods import METHODS, method_named, pari_passu
+from arrp.trace.segment import State
 from arrp.trace.segments import fifo_segments, lifo_segments
 from arrp.trace.statement import Books
 from tests.trace.random_ledgers import Lines, ledger_of, ledgers, thefts_of
@@ -142,6 +145,24 @@ def test_pools_find_what_reading_every_row_finds(ledger: Ledger, picks: list[int
         }
         assert sum(share.claim for share in found.terminal.values()) == twin.terminal.get(me, 0)
         assert found.rounding == twin.rounding.get(me, 0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ledgers(), picks, st.sampled_from(list(METHODS)))
+def test_an_index_answers_as_the_rows_do(ledger: Ledger, picks: list[int], name: str) -> None:
+    """P12; and the loops over the index find the same by themselves, first in first out."""
+    index, _ = build_index(ledger, None)
+    thefts = [Theft(row) for row in thefts_of(ledger, picks)]
+    found = METHODS[name].search(Books(ledger), thefts, Meter(Budget()))
+    if not index.wide:
+        assert METHODS[name].search(IndexedBooks(ledger, index), thefts, Meter(Budget())) == found
+    for one in found if name == "fifo" else []:
+        pieces = index.follow_pieces([index.piece_of(int(ledger.sources[one.theft.row]), one.theft.row)])
+        there: dict[int, int] = {}
+        for pot, here, high, state in zip(pieces.pot, pieces.here, pieces.high, pieces.state, strict=True):
+            if state == State.FOLLOWED and high > here:
+                there[int(pot)] = there.get(int(pot), 0) + int(high) - int(here)
+        assert {pot: share.units for pot, share in one.held.items() if share.units} == there
 
 
 @settings(max_examples=200, deadline=None)

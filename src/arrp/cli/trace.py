@@ -11,15 +11,17 @@ import typer
 from arrp.cli.asking import AsJson, command, instant
 from arrp.cli.speaking import say, show, show_json, show_table
 from arrp.cli.whose import show_whose
-from arrp.core.errors import Malformed
+from arrp.core.errors import Malformed, Refused
 from arrp.core.money import Amount
 from arrp.node.clock import Clock
 from arrp.node.files import replace_file
 from arrp.node.ledger_files import ledger_from_csv, lines_of
+from arrp.node.ledgers import Stored, open_ledger
 from arrp.trace.asked import Asked, theft_asked
 from arrp.trace.drawing import draw
 from arrp.trace.follow import Answer, Edge, Place, Traced, bounds, explain, follow
 from arrp.trace.found import Budget, Theft
+from arrp.trace.indexed import IndexedBooks
 from arrp.trace.ledger import Ledger
 from arrp.trace.methods import METHODS, Method, method_named
 from arrp.trace.statement import Books
@@ -31,7 +33,7 @@ from arrp.wire.victims_csv import read_victims
 class Trace:
     """What is asked for."""
 
-    ledger: Annotated[Path, typer.Argument(metavar="LEDGER", help="CSV time,from,to,amount,asset,ref, as booked.")]
+    ledger: Annotated[Path, typer.Argument(metavar="LEDGER", help="CSV, or a folder of arrp ledger build.")]
     transfer: Annotated[str, typer.Option(metavar="REF", help="The payment that was lost.")] = ""
     source: Annotated[str, typer.Option("--from", metavar="ACCOUNT", help="Or: who paid it,")] = ""
     at: Annotated[str, typer.Option(metavar="INSTANT", help="when, as 2026-11-22T08:00:00Z,")] = ""
@@ -56,12 +58,12 @@ def trace(asked: Trace) -> None:
     A method finds money and decides no claim: docs/trace.md says what each means."""
     method = method_named(asked.method)
     if asked.whose:
-        show_whose(_ledger(asked), asked.whose, asked.as_json)
+        show_whose(_books(asked)[0].ledger, asked.whose, asked.as_json)
         return
     wanted = _wanted(asked)
-    ledger = _ledger(asked)
-    thefts = [theft_asked(ledger, one) for one in wanted]
-    books = Books(ledger)
+    books, stored = _books(asked)
+    ledger = books.ledger
+    thefts = [_theft(ledger, stored, one) for one in wanted]
     budget = Budget(asked.hops, asked.accounts, asked.ms, lambda: Clock().seconds() * 1000.0)
     traced = follow(books, thefts, method.name, budget)
     if asked.svg:
@@ -76,10 +78,24 @@ def trace(asked: Trace) -> None:
         say("one of these payments was itself made with money stolen before: its coins are claimed by both victims")
 
 
-def _ledger(asked: Trace) -> Ledger:
-    if asked.ledger.is_dir():
-        raise Malformed(f"{asked.ledger} is a folder: name the CSV")
-    return ledger_from_csv(asked.ledger, asked.opening, asked.terminals)
+def _books(asked: Trace) -> tuple[Books, Stored | None]:
+    """Of a CSV, or of a folder that `arrp ledger build` made."""
+    if not asked.ledger.is_dir():
+        return Books(ledger_from_csv(asked.ledger, asked.opening, asked.terminals)), None
+    if asked.opening or asked.terminals:
+        raise Malformed(f"{asked.ledger} has its opening balances and terminals: name them when you build it")
+    stored = open_ledger(asked.ledger)
+    if stored.manifest.reversing:
+        returns = stored.manifest.reversing
+        raise Refused(f"{asked.ledger} has {returns} returns and does not keep of which payments: trace the CSV itself")
+    index = stored.index
+    return (Books(stored.ledger) if index.wide else IndexedBooks(stored.ledger, index)), stored
+
+
+def _theft(ledger: Ledger, stored: Stored | None, one: Asked) -> Theft:
+    if stored is None:
+        return theft_asked(ledger, one)
+    return Theft(stored.row_of(one.ref)) if one.ref else theft_asked(ledger, one, stored.pots.of_account(one.source))
 
 
 def _wanted(asked: Trace) -> list[Asked]:

@@ -27,13 +27,18 @@ class Asked:
     target: str = ""
 
 
-def theft_asked(ledger: Ledger, asked: Asked) -> Theft:
-    """Raises NotFound where no payment is such, Refused (with their refs) where several are."""
+def theft_asked(ledger: Ledger, asked: Asked, known: Sequence[int] | None = None) -> Theft:
+    """`known`: the pots of the payer, where they need not be looked for.
+
+    Raises NotFound where no payment is such, Refused (with their refs) where several are.
+    """
     if asked.ref:
         if asked.ref not in ledger.refs:
             raise NotFound(f"no transfer of this ledger has the ref {asked.ref}: name one of its {len(ledger.refs)}")
         return Theft(list(ledger.refs).index(asked.ref))
-    pots = {place for place, pot in enumerate(ledger.pots) if pot.account == asked.source}
+    if known is None:
+        known = [place for place, pot in enumerate(ledger.pots) if pot.account == asked.source]
+    pots = set(known)
     if not pots:
         raise NotFound(f"account {asked.source!r} is not in this ledger: write it as the ledger does")
     paid = np.flatnonzero(np.isin(ledger.sources, list(pots))).tolist()

@@ -40,10 +40,10 @@ def trace_back(ledger: Ledger | Books, pot: int, stop: Collection[int] = ()) -> 
     Ends at opening balances, at payments from outside or from a terminal, and at the rows in `stop` (the
     thefts asked about). Raises Refused for a ledger with holds or returns, whose coins do not leave in order.
     """
-    books = ledger if isinstance(ledger, Books) else Books(ledger)
+    books = Books(ledger.ledger if isinstance(ledger, Books) else ledger)
     if books.ledger.pins or books.ledger.reverses:
         raise Refused("coins are traced back only in a ledger without holds and returns: trace the thefts forward")
-    statement, found = books.statement(pot), list[Origin]()
+    statement, found = books.whole_statement(pot), list[Origin]()
     waiting = [(pot, statement.out_total, statement.in_total)]
     while waiting:
         at, low, high = waiting.pop()
@@ -62,7 +62,7 @@ def _came(
 ) -> tuple[int, Origin | tuple[int, int, int]]:
     """Where the first of the coins came from: the first coin that did not, and the origin or the coins to look at."""
     pot, low, high = coins
-    statement, ledger = books.statement(pot), books.ledger
+    statement, ledger = books.whole_statement(pot), books.ledger
     if low < statement.opening:
         until = min(high, statement.opening)
         return until, Origin(None, pot, low, until)
@@ -75,6 +75,6 @@ def _came(
     source = int(ledger.sources[row])
     if row in stop or books.ends_at(source):
         return until, Origin(row, source, first, last)
-    giver = books.statement(source)
+    giver = books.whole_statement(source)
     start = int(giver.out_offset[np.searchsorted(giver.out_rows, row)])
     return until, (source, start + first, start + last)

@@ -19,7 +19,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from arrp.trace.found import Found, Meter, Share, Theft, begin, comes, leaves
-from arrp.trace.statement import Books, Statement
+from arrp.trace.statement import Books, Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Piece:
 
 
 # Where the coins of a piece that came by the row went: (row of the payment or None: here, the part of it).
-_Onward = Callable[[Statement, int, Piece], Iterator[tuple[int | None, Piece]]]
+_Onward = Callable[[Shown, int, Piece], Iterator[tuple[int | None, Piece]]]
 
 
 def fifo_intervals(books: Books, thefts: Sequence[Theft], meter: Meter) -> list[Found]:
@@ -119,7 +119,7 @@ def _arrive(
                 yield out, part
 
 
-def _by_arrival(statement: Statement, row: int, piece: Piece) -> Iterator[tuple[int | None, Piece]]:
+def _by_arrival(statement: Shown, row: int, piece: Piece) -> Iterator[tuple[int | None, Piece]]:
     base = statement.first_coin(row)
     coin, end = base + piece.low, base + piece.high
     place = statement.out_with(coin)
@@ -135,7 +135,7 @@ def _by_arrival(statement: Statement, row: int, piece: Piece) -> Iterator[tuple[
         coin = until
 
 
-def _by_height(statement: Statement, row: int, piece: Piece) -> Iterator[tuple[int | None, Piece]]:
+def _by_height(statement: Shown, row: int, piece: Piece) -> Iterator[tuple[int | None, Piece]]:
     base = statement.balance_before(row)
     low, high = base + piece.low, base + piece.high
     place = int(np.searchsorted(statement.rows, row))
@@ -150,7 +150,7 @@ def _by_height(statement: Statement, row: int, piece: Piece) -> Iterator[tuple[i
         high = rest
 
 
-def _next_below(statement: Statement, place: int, height: int) -> int:
+def _next_below(statement: Shown, place: int, height: int) -> int:
     """The first booking from `place` on that leaves less than `height`; looks twice as far each time."""
     wide = 16
     while place < len(statement.after):

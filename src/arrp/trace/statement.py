@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,27 @@ from arrp.trace.ledger import OUTSIDE, Ledger
 
 _SAFE = float(2**62)  # a float sum below it proves that the whole sum fits 63 bits
 Column = NDArray[Any]  # int64, or whole numbers of any size where sums may pass 2^63 - 1
+
+
+class Shown(Protocol):
+    """All that the methods ask of a pot: see Statement. An index answers it too (trace/indexed)."""
+
+    @property
+    def rows(self) -> Column: ...
+    @property
+    def change(self) -> Column: ...
+    @property
+    def after(self) -> Column: ...
+    @property
+    def out_rows(self) -> Column: ...
+    @property
+    def out_offset(self) -> Column: ...
+    @property
+    def out_total(self) -> int: ...
+    def balance_before(self, row: int) -> int: ...
+    def out_after(self, row: int) -> int | None: ...
+    def first_coin(self, row: int) -> int: ...
+    def out_with(self, coin: int) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +92,12 @@ class Books:
     _open: dict[int, Statement] = field(default_factory=dict)
     _batches: dict[int, dict[int, list[int]]] = field(default_factory=dict)
 
-    def statement(self, pot: int) -> Statement:
+    def statement(self, pot: int) -> Shown:
         """Raises Malformed where the pot would have paid what it never had."""
+        return self.whole_statement(pot)
+
+    def whole_statement(self, pot: int) -> Statement:
+        """With its income. Raises Malformed as `statement` does."""
         if pot not in self._open:
             self._open[pot] = self._read(pot)
         return self._open[pot]
