@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arrp.core.errors import Malformed, Refused
 from arrp.trace.back import trace_back
-from arrp.trace.follow import Answer, bounds, follow
+from arrp.trace.follow import SENTENCES, Answer, bounds, explain, follow
 from arrp.trace.found import Budget, Theft
 from arrp.trace.ledger import OUTSIDE, Ledger, Pot
 from arrp.trace.methods import METHODS
@@ -277,3 +277,14 @@ def test_what_an_account_never_had_it_cannot_pay() -> None:
     short = replace(ledger, opening=ledger.opening * 0)
     with pytest.raises(Malformed, match=r"account A pays 0\.12 EUR by t1 and has 0\.09 EUR"):
         follow(short, [Theft(0)])
+
+
+def test_a_thousand_places_are_told_in_a_few_sentences() -> None:
+    lines: list[Line] = [("V", "A", 10_000)]
+    lines += [("A", f"B{n}", n + 1) for n in range(100)]
+    traced = follow(ledger_of(lines, {"V": 10_000}), [Theft(0)], "dirty-first")
+    said = explain(traced.method, traced.answers[0])
+    assert len(said) == SENTENCES + 1
+    assert said[0].startswith("49.50 EUR of your 100.00 EUR lies in account A")
+    assert "B99" in said[-2]
+    assert said[-1] == "33.21 EUR of your 100.00 EUR is in 81 more places with less in each."

@@ -156,6 +156,27 @@ def _balances(ledger: Ledger, pot: int) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_fifty_institutions_with_a_hundred_accounts(seed: int) -> None:
+    dice = Random(seed)
+    names = [f"a{n}" for n in range(100)]
+    has = {name: dice.randint(0, 9) for name in names} | {"a0": 2**61}
+    opening, lines = dict(has), [("a0", "a1", 2**60 + seed)]
+    has["a0"], has["a1"] = has["a0"] - lines[0][2], has["a1"] + lines[0][2]
+    for _ in range(300):
+        source = dice.choice([name for name in names if has[name]])
+        target, units = dice.choice([*names, ""]), dice.choice([1, has[source], 1 + has[source] // 3])
+        lines.append((source, target, min(units, has[source])))
+        if source != target:
+            has[source] -= lines[-1][2]
+            has[target] = has.get(target, 0) + lines[-1][2]
+    ledger = ledger_of(lines, opening)
+    [central] = follow(ledger, [Theft(0)], "fifo").answers
+    found, homes = stitched(ledger, dice)
+    assert found.whole
+    assert {home: units for home, units in found.here.items() if units} == by_home(ledger, central, homes)
+
+
 @settings(max_examples=60, deadline=None)
 @given(steps, st.integers(0, 2**32))
 def test_who_says_nothing_is_named_with_the_units(moves: list[Step], seed: int) -> None:

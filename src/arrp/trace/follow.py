@@ -126,6 +126,7 @@ def _edge(ledger: Ledger, row: int, share: Share) -> Edge:
 
 
 Range = tuple[int, int]
+SENTENCES = 20  # places that are explained one by one, those with the most; a method may spread over thousands
 
 
 def bounds(ledger: Ledger | Books, thefts: Sequence[Theft], budget: Budget | None = None) -> list[dict[str, Range]]:
@@ -160,13 +161,16 @@ def explain(method: Method, answer: Answer) -> list[str]:
     stolen = Amount(answer.stolen, answer.asset)
     if method.flag:
         return [_screened(answer), "Screening only: no amount is said, and nothing follows for anybody's money."]
+    places = [(place, "lies in account") for place in answer.held] + [(place, "reached") for place in answer.terminal]
+    told = sorted(places, key=lambda one: -one[0].claim)[:SENTENCES]
     said = []
-    for places, verb in ((answer.held, "lies in account"), (answer.terminal, "reached")):
-        for place in places:
-            where = place.account or "the outside (cash)"
-            route = _route(answer, place)
-            there = f"{_shown(place, answer)} of your {stolen} {verb} {where}"
-            said.append(f"{there}, because {method.says} ({method.name}); by {route}.")
+    for place, verb in (one for one in places if len(told) == len(places) or one in told):
+        where = place.account or "the outside (cash)"
+        there = f"{_shown(place, answer)} of your {stolen} {verb} {where}"
+        said.append(f"{there}, because {method.says} ({method.name}); by {_route(answer, place)}.")
+    if rest := len(places) - len(told):
+        left = sum(place.claim for place, _ in places) - sum(place.claim for place, _ in told)
+        said.append(f"{Amount(left, answer.asset)} of your {stolen} is in {rest} more places with less in each.")
     if answer.unfollowed:
         why = "; ".join(answer.why)
         said.append(f"{Amount(answer.unfollowed, answer.asset)} of your {stolen} was not followed: {why}.")
