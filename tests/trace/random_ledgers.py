@@ -107,7 +107,7 @@ class _Story:
         elif source == target:
             return
         if 0 < units <= HIGH and sum(self.has.get((target, held), 0) for held in ("EUR", "USD")) <= HIGH:
-            gives = self.gives(kind, asset, max(1, units * (one + 1) // (other + 2)))
+            gives = self.gives(kind, asset, min(HIGH, max(1, units * (one + 1) // (other + 2))))
             self.batch += more
             batch = f"{source}{self.batch}" if self.batched and self.batch % 2 else ""
             self.lines.pay((source, target, units), asset, gives, batch)

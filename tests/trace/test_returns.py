@@ -47,6 +47,13 @@ def test_half_a_return_brings_back_its_coins_or_its_part(name: str, back: int) -
     assert held(returned(50), name).get("A", 0) == back
 
 
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_returns_in_parts_bring_back_the_whole(name: str) -> None:
+    lines = [("V", "A", 40), ("A", "S", 100), ("S", "A", 33), ("S", "A", 67)]
+    ledger = with_returns(ledger_of(lines, {"V": 40, "A": 60, "S": 100}), ["", "", "t1", "t1"])
+    assert held(ledger, name) == {"A": 40}
+
+
 def test_a_return_says_which_coins_it_carries() -> None:
     ledger = replace(returned(50), carries={2: Coins(((60, 100),))})
     assert held(ledger, "fifo") == {"A": 40}
