@@ -1,7 +1,7 @@
 """The methods as their definitions read: all rows in order, one dictionary per account, Python's whole numbers.
 
 Slow and plain on purpose. It shares no search, no index and no state with the methods it checks; first and last in
-first out have theirs in trace/segments. Without budgets, holds and returns.
+first out have theirs in trace/coin_by_coin. Without budgets, holds and returns.
 """
 
 from __future__ import annotations

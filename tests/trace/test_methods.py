@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrp.core.errors import NotFound, Refused
+from arrp.trace.coin_by_coin import fifo_by_coin, lifo_by_coin
 from arrp.trace.found import Budget, Found, Meter, Share, Theft
 from arrp.trace.index import build_index
 from arrp.trace.indexed import IndexedBooks
@@ -14,7 +15,6 @@ from arrp.trace.intervals import fifo_intervals, lifo_intervals
 from arrp.trace.ledger import OUTSIDE, Ledger
 from arrp.trace.methods import METHODS, method_named, pari_passu
 from arrp.trace.segment import State
-from arrp.trace.segments import fifo_segments, lifo_segments
 from arrp.trace.statement import Books
 from tests.trace.random_ledgers import Lines, ledger_of, ledgers, thefts_of
 from tests.trace.reference import pooled
@@ -125,7 +125,7 @@ def test_legal_names_and_any_spelling_are_known() -> None:
 @given(ledgers(), picks)
 def test_intervals_find_what_moving_every_coin_finds(ledger: Ledger, picks: list[int]) -> None:
     books, thefts = Books(ledger), [Theft(row) for row in thefts_of(ledger, picks)]
-    for fast, slow in ((fifo_intervals, fifo_segments), (lifo_intervals, lifo_segments)):
+    for fast, slow in ((fifo_intervals, fifo_by_coin), (lifo_intervals, lifo_by_coin)):
         assert fast(books, thefts, Meter(Budget())) == slow(books, thefts, Meter(Budget()))
 
 

@@ -15,7 +15,7 @@ from arrp.core.errors import Malformed, Refused
 from arrp.core.money import Amount
 from arrp.node.clock import Clock
 from arrp.node.files import replace_file
-from arrp.node.ledger_files import ledger_from_csv, lines_of
+from arrp.node.ledger_reading import read_ledger, text_of
 from arrp.node.ledgers import Stored, open_ledger
 from arrp.trace.asked import Asked, theft_asked
 from arrp.trace.drawing import draw
@@ -81,7 +81,7 @@ def trace(asked: Trace) -> None:
 def _books(asked: Trace) -> tuple[Books, Stored | None]:
     """Of a CSV, or of a folder that `arrp ledger build` made."""
     if not asked.ledger.is_dir():
-        return Books(ledger_from_csv(asked.ledger, asked.opening, asked.terminals)), None
+        return Books(read_ledger([asked.ledger], asked.opening, asked.terminals)), None
     if asked.opening or asked.terminals:
         raise Malformed(f"{asked.ledger} has its opening balances and terminals: name them when you build it")
     stored = open_ledger(asked.ledger)
@@ -106,7 +106,8 @@ def _wanted(asked: Trace) -> list[Asked]:
     if asked.transfer:
         return [Asked(ref=asked.transfer)]
     if asked.victims:
-        payments = read_victims(lines_of(asked.victims))
+        with text_of(asked.victims) as lines:
+            payments = read_victims(lines)
         if not payments:
             raise Malformed(f"{asked.victims} names no payment")
         return [_asked(one) for one in payments]

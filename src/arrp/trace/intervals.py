@@ -7,7 +7,7 @@ exactly [b - x, b), the highest first. The first payment that leaves less than i
 
 No balance of another account, no order of events and no other victim enters: one theft costs a few
 searches for each payment that carried its coins. Holds and returns break both numberings; for a ledger
-that has any, trace/segments moves the coins one payment after the other.
+that has any, trace/coin_by_coin moves the coins one payment after the other.
 """
 
 from __future__ import annotations

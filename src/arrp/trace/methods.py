@@ -11,11 +11,11 @@ from functools import partial
 
 from arrp.core.errors import NotFound
 from arrp.core.money import split
+from arrp.trace.coin_by_coin import fifo_by_coin, lifo_by_coin
 from arrp.trace.found import Found, Meter, Theft
 from arrp.trace.intervals import fifo_intervals, lifo_intervals
 from arrp.trace.poison import poison
 from arrp.trace.pools import dirty_first, haircut, lowest_balance, run_pools
-from arrp.trace.segments import fifo_segments, lifo_segments
 from arrp.trace.statement import Books
 
 Search = Callable[[Books, Sequence[Theft], Meter], list[Found]]
@@ -35,12 +35,12 @@ class Method:
 
 def fifo(books: Books, thefts: Sequence[Theft], meter: Meter) -> list[Found]:
     """First in, first out: a payment takes the oldest coins. By intervals, but for a ledger with holds or returns."""
-    return (fifo_segments if _has_history(books) else fifo_intervals)(books, thefts, meter)
+    return (fifo_by_coin if _has_history(books) else fifo_intervals)(books, thefts, meter)
 
 
 def lifo(books: Books, thefts: Sequence[Theft], meter: Meter) -> list[Found]:
     """Last in, first out: a payment takes the newest coins."""
-    return (lifo_segments if _has_history(books) else lifo_intervals)(books, thefts, meter)
+    return (lifo_by_coin if _has_history(books) else lifo_intervals)(books, thefts, meter)
 
 
 def _has_history(books: Books) -> bool:

@@ -55,12 +55,12 @@ class _Segment:
         return Share(self.count, self.mark.frame.between(self.mark.first, self.mark.first + self.mark.way * self.count))
 
 
-def fifo_segments(books: Books, thefts: Sequence[Theft], meter: Meter) -> list[Found]:
+def fifo_by_coin(books: Books, thefts: Sequence[Theft], meter: Meter) -> list[Found]:
     """First in first out, over pinned coins; a return takes the coins it carries back."""
     return [_Walk(books, meter, False, begin(books, theft)).run() for theft in thefts]
 
 
-def lifo_segments(books: Books, thefts: Sequence[Theft], meter: Meter) -> list[Found]:
+def lifo_by_coin(books: Books, thefts: Sequence[Theft], meter: Meter) -> list[Found]:
     """Last in first out: the newest coin that no hold pins is paid first, and is the first to arrive."""
     return [_Walk(books, meter, True, begin(books, theft)).run() for theft in thefts]
 
