@@ -65,10 +65,12 @@ def engines() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_old_is_looked_through() -> None:
+def nothing_old_is_looked_through() -> Iterator[None]:
     """Modules stay: whoever collects what a test left behind need not walk through them each time."""
     gc.collect()
     gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
