@@ -49,7 +49,7 @@ def judge_the_end(world: World, judge: Judge, said: list[Said]) -> None:
     logs = {id: log_of(world, id) for id in world.hosts}
     apart = set(judge.suspended)
     past = _past(world, set(judge.forgot))
-    views = _views(world, apart)
+    views = _views(world, apart, past)
     for invariant, node, told in (*views, *_numbers(world, past), *_written(world, logs, past),
                                   *_kept(world, said, judge),
                                   *_people(world), *_withdrawn(world, apart)):
@@ -83,9 +83,10 @@ def log_of(world: World, id: str) -> list[Event]:
 
 
 Told = Iterator[tuple[str, str, str]]
+Talk = tuple[str, str, str]  # a node, its peer, the request
 
 
-def _views(world: World, unheard: set[str]) -> Told:
+def _views(world: World, unheard: set[str], past: set[Talk]) -> Told:
     """I7: what the owner of an answer says of it is what the other side shows; who is suspended is not heard."""
     known = [(id, r) for id in world.hosts for case in world.cases(id) for r in case.requests.values()]
     owners = {request.id: (id, request) for id, request in known if request.side == "requested"}
@@ -97,6 +98,8 @@ def _views(world: World, unheard: set[str]) -> Told:
                 yield "I7", id, f"{mirror.id[:8]} never reached {mirror.peer}"
             continue
         owner, request = owners[mirror.id]
+        if past & {(id, owner, mirror.id), (owner, id, mirror.id)}:
+            continue
         for what, ours, theirs in zip(_COMPARED, _seen(mirror), _seen(request), strict=True):
             if ours != theirs:
                 yield "I7", id, f"{mirror.id[:8]}: {what} is {ours} here, {theirs} at {owner}"
@@ -120,9 +123,6 @@ def _seen(r: Request) -> tuple[object, ...]:
     hold = r.hold and (r.hold.id, r.hold.state, r.hold.amount, r.hold.wanted, r.hold.kept, r.hold.decided, r.hold.until)
     return (r.answer, r.terms, hold, {leg.id: leg.amount for leg in r.legs}, r.keep, r.wish == "withdrawn",
             r.wish in WISH.ends or r.answer in ANSWER.ends)
-
-
-Talk = tuple[str, str, str]  # a node, its peer, the request
 
 
 def _past(world: World, forgot: set[str]) -> set[Talk]:
