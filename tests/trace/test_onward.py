@@ -264,7 +264,8 @@ def test_quicker_answers_and_longer_stays_never_lower_the_index(seed: int, age: 
 
 def only_there(before: Learned, seen: Observation) -> Learned:
     after = before.add(seen)
-    return replace(after, answers={**after.answers, (): before.answers[()]}, stays={**after.stays, (): before.stays[()]})
+    return replace(after, answers={**after.answers, (): before.answers[()]},
+                   stays={**after.stays, (): before.stays[()]})
 
 
 @given(st.integers(0, 10_000), st.integers(0, 600))
