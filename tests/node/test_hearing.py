@@ -78,6 +78,18 @@ def test_r27_a_withdrawal_does_not_wait_and_what_it_overtook_is_superseded(world
     assert world.core("VASP-LT").balance("lt-1").held == 0
 
 
+def test_r27_a_withdrawal_that_a_release_overtook_still_ends_the_request(world: World) -> None:
+    mouth = started(world)
+    overtaken = mouth.parcel("Withdraw", WITHDRAW, by=("Ana",), number=2)
+    release = Release(amount("0.00 EUR"), "no longer needed")
+    assert mouth.say("Release", release, by=("Ana",), number=3).outcome is Outcome.APPLIED
+    late = mouth.deliver(overtaken)
+    assert (late.outcome, late.seen) == (Outcome.APPLIED, 3)
+    world.settle()
+    assert held(world, mouth).wish == "withdrawn"
+    assert held(world, mouth).answer == "ended"
+
+
 def test_r27_a_withdrawal_before_its_request_makes_that_one_end_at_once(world: World) -> None:
     mouth, request = asked_on_paper_only(world)
     assert mouth.say("Withdraw", WITHDRAW, by=("Ana",), number=2).outcome is Outcome.APPLIED

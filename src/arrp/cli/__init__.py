@@ -23,6 +23,8 @@ from arrp.core.errors import ArrpError, Malformed, NotFound
 # The words of a command -> where it is. Its help is the docstring there.
 COMMANDS = {
     "read": "arrp.cli.read:read",
+    "trace": "arrp.cli.trace:trace",
+    "stitch": "arrp.cli.stitch:stitch",
     "report": "arrp.cli.report:report",
     "approve": "arrp.cli.case:approve",
     "log": "arrp.cli.case:log",

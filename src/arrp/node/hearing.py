@@ -40,6 +40,7 @@ log = logging.getLogger("arrp.hearing")
 
 BACKLOG = 64  # questions to the core for one peer that wait for a thread: as many as one look takes
 AT_ONCE = 8  # parcels of one peer: twice what a node of ours has on its way to another
+_NEVER_SUPERSEDED = ("Request", "Approved", "Withdraw")
 
 T = TypeVar("T")
 
@@ -336,10 +337,9 @@ class Hearing:
         return was_passed_on(door, conversation.case_id, heard.head, heard.act)
 
     def _is_superseded(self, conversation: talk.Conversation, row: talk.Arrived, heard: Unpacked) -> bool:
-        """R-27: a command overtaken by one that did not wait; the request itself, its second signature and facts are
-        heard."""
-        kind = KINDS[heard.act.kind]
-        return row.number < conversation.jumped and kind.command and heard.act.kind not in ("Request", "Approved")
+        """R-27: a command overtaken by one that did not wait, and says less than that one."""
+        kind = heard.act.kind
+        return row.number < conversation.jumped and KINDS[kind].command and kind not in _NEVER_SUPERSEDED
 
     def _check(self, door: Transaction, heard: Unpacked) -> None:
         row = KINDS[heard.act.kind]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from arrp.core.errors import Malformed, NotFound
 from arrp.node.bulk import is_parquet, parquet_rows, read_bulk
+from arrp.trace.asked import with_returns
 from arrp.trace.booking import Booked, book
+from arrp.trace.ledger import Ledger
 from arrp.wire.ledger_chain import is_chain_export, read_chain_csv
 from arrp.wire.ledger_csv import RefusedRow, Rows, read_ledger_csv, read_opening_csv, read_terminals
 
@@ -40,7 +42,7 @@ def read_row_by_row(paths: Sequence[Path], told: Told = lambda _: None, chain: s
             for cells in parquet_rows(path):
                 rows.take(cells)
             continue
-        with _text(path) as lines, _of_file(path):
+        with text_of(path) as lines, _of_file(path):
             first = next(lines, "")
             every = chain_of([first], _counted(lines, path, told))
             if is_chain_export(first):
@@ -50,11 +52,19 @@ def read_row_by_row(paths: Sequence[Path], told: Told = lambda _: None, chain: s
     return rows
 
 
+def read_ledger(files: Sequence[Path], opening: Path | None, terminals: Path | None) -> Ledger:
+    """The ledger of these files, returns included, in memory. Raises Malformed with the numbers of the rows that cannot
+    stand, NotFound."""
+    rows = read_rows(files)
+    booked = book_rows(rows, read_opening(opening), read_terminal_accounts(terminals))
+    return with_returns(booked.ledger, rows.reverses)
+
+
 def read_opening(path: Path | None) -> Opening:
     """Opening balances in minor units by (account, asset). Raises Malformed with the rows that cannot stand."""
     if path is None:
         return {}
-    with _text(path) as lines, _of_file(path):
+    with text_of(path) as lines, _of_file(path):
         found, refused = read_opening_csv(lines)
         refuse(refused)
     return found
@@ -63,7 +73,7 @@ def read_opening(path: Path | None) -> Opening:
 def read_terminal_accounts(path: Path | None) -> set[str]:
     if path is None:
         return set()
-    with _text(path) as lines:
+    with text_of(path) as lines:
         return read_terminals(lines)
 
 
@@ -81,12 +91,12 @@ def refuse(refused: Sequence[RefusedRow]) -> None:
         first = sorted(refused)[:SHOWN]
         more = f"; and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
         rows = "1 row" if len(refused) == 1 else f"{len(refused)} rows"
-        raise Malformed(f"{rows} cannot stand, so nothing was built. {'; '.join(map(str, first))}{more}")
+        raise Malformed(f"{rows} cannot stand, so nothing was done. {'; '.join(map(str, first))}{more}")
 
 
 @contextmanager
-def _text(path: Path) -> Iterator[Iterator[str]]:
-    """Raises NotFound, Malformed."""
+def text_of(path: Path) -> Iterator[Iterator[str]]:
+    """The lines of a text file. Raises NotFound, and Malformed for what is not UTF-8."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             yield iter(file)

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from hashlib import sha256
 from typing import Any
@@ -57,7 +57,6 @@ from arrp.wire.codec import act_bytes, dumps, read_act
 from arrp.wire.document import documents_of
 from arrp.wire.envelope import VERSION
 
-_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 KEY_MAX = 400  # characters; the names in it have at most 128 each where they are checked
 
 BEGINS = frozenset({"report", "send"})  # what officers wish that a node with a nearly full disk does not take (F03)
@@ -339,7 +338,7 @@ class Transaction:
     def tally(self, peer: str, key: str, body: Asked, officers: tuple[str, ...], came: datetime | None = None) -> Tally:
         """What policy wants to know of a requester: how much it asked before, and whom of it we never spoke to.
         `came`: as a request of that instant, counted in it, found it; else a clock that was set back hides nothing."""
-        counted = asking.tally(self.connection, peer, key, body, (came or self.now, came or _EVER))
+        counted = asking.tally(self.connection, peer, key, body, (came or self.now, came))
         if not self.node.rules.policy.call_back_first:
             return counted
         return replace(counted, strangers=asking.strangers(self.connection, peer, body, officers))

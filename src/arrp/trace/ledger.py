@@ -8,11 +8,14 @@ Pot 0 is the outside: cash paid in and paid out, unlimited and clean.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from arrp.core.coins import Coins
+from arrp.core.ledger import Pin
 
 OUTSIDE = 0  # the pot beyond the ledger
 
@@ -36,6 +39,9 @@ class Ledger:
     asset that come; the same array where nothing is converted. times: microseconds since 1970, UTC.
     batches: which transfers one order made, for TIHO; -1 where it was alone. opening: units of each
     pot before row 0. terminal: money that reaches such a pot is told, never followed.
+    Most ledgers have none of the last three. reverses: which rows give back an earlier one, whole or
+    in part. carries: which coins inside the earlier one such a row carries; where nobody said, the
+    first of them that are still there. pins: what holds keep in a pot; their sequences are rows.
     """
 
     pots: Sequence[Pot]
@@ -48,3 +54,6 @@ class Ledger:
     refs: Sequence[str]
     opening: Units
     terminal: NDArray[np.bool_]
+    reverses: Mapping[int, int] = field(default_factory=dict)
+    carries: Mapping[int, Coins] = field(default_factory=dict)
+    pins: Mapping[int, tuple[Pin, ...]] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, delete, func, insert, select, update
 
@@ -14,6 +14,7 @@ from arrp.node.store.engine import for_update
 from arrp.node.store.prepared import Prepared
 from arrp.node.store.tables import Instant, asked, called_back, conversations, of, outbox, peers
 
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 _CAME = Prepared(select(asked.c.request).where(of(asked.c.request)))
 _LEFT = Prepared(
     select(outbox.c.id).where(of(conversations.c.request), outbox.c.kind == "Request")
@@ -94,16 +95,16 @@ _TALLY = Prepared(select(
 ))
 
 
-def tally(connection: Connection, peer: str, key: str, body: Asked, when: tuple[datetime, datetime]) -> Tally:
+def tally(connection: Connection, peer: str, key: str, body: Asked, when: tuple[datetime, datetime | None]) -> Tally:
     """Σ claims of this peer in the last hour and day, under this mandate, for this loss, at this account; how often it
-    asked in that day. `when`: the instant up to which hour and day reach back, and the last that counts. The peer's
-    row is locked: no two pass one cap."""
+    asked in that day. `when`: the instant from which hour and day reach back, and the last that counts, if there
+    is one. The peer's row is locked: no two pass one cap."""
     at, until = when
     if for_update(connection):
         _LOCK_PEER.run(connection, {"of_id": peer})
     hour, day, under_mandate, of_loss, account, questions = _TALLY.run(connection, {
         "of_peer": peer, "of_mandate": body.mandate_act or "", "of_loss": body.loss, "of_key": key,
-        "hour": at - timedelta(hours=1), "day": at - timedelta(days=1), "until": until,
+        "hour": at - timedelta(hours=1), "day": at - timedelta(days=1), "until": until or _EVER,
     }).fetchone()
     return Tally(hour=int(hour), day=int(day), account=int(account), under_mandate=int(under_mandate),
                  of_loss=int(of_loss), questions=questions)
