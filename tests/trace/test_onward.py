@@ -22,6 +22,7 @@ from arrp.trace.learned import (
     COMPLIES,
     DWELL_MINUTES,
     LN2,
+    LONGEST,
     STRENGTH,
     Answering,
     Learned,
@@ -109,6 +110,12 @@ def test_money_that_never_left_lengthens_the_stay_and_names_no_place() -> None:
     parked = Learned().add(stayed(stage("PT"), 100_000, None, left=False))
     assert parked.dwell(stage("PT")).median > 60
     assert parked.next_of(stage("PT")) == {}
+
+
+def test_a_date_that_somebody_got_wrong_does_not_drown_the_rest() -> None:
+    wrong = Learned().add(stayed(stage("PT"), 60 * 24 * 365 * 900, "LT"), stayed(stage("PT"), -5, "LT"))
+    capped = Learned().add(stayed(stage("PT"), LONGEST / timedelta(minutes=1), "LT"), stayed(stage("PT"), 0, "LT"))
+    assert wrong == capped
 
 
 def test_learning_converges_to_what_is_so() -> None:

@@ -230,6 +230,7 @@ class Worker:
             if self.node.keys.signing_id != before:
                 self._vouch_again()
             self._guarded(self.recovery.forget_again)
+            self._guarded(self.service.experience.read, self.node.store)
 
     def _fetch_newer(self) -> None:
         """R-34: every few minutes, and soon where a key or participant is met that ours does not know."""

@@ -28,6 +28,9 @@ DWELL_MINUTES = 60.0 / LN2
 # of 100).
 COMPLIES = 0.75
 
+# An assumption: what is watched for longer teaches no more, so that no date that somebody got wrong drowns the rest.
+LONGEST = timedelta(days=30)
+
 CASH = ""  # where money goes that leaves the accounts
 WHERE = ("anywhere", "there", "there on this channel", "there on this channel for this crime")
 
@@ -182,7 +185,8 @@ class Learned:
 
 def _counted(so_far: Counted, time: timedelta, ended: bool) -> Counted:
     """A clock that was set back makes no time negative."""
-    return Counted(so_far.ends + ended, so_far.seconds + max(0, time // timedelta(seconds=1)))
+    watched = min(max(time, timedelta(0)), LONGEST)
+    return Counted(so_far.ends + ended, so_far.seconds + watched // timedelta(seconds=1))
 
 
 def _duration(table: Mapping[Key, Counted], stage: Stage, mean: float) -> Duration:
