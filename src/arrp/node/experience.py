@@ -14,7 +14,7 @@ from threading import Lock
 from arrp.core.account import institution_of
 from arrp.core.case import Case
 from arrp.core.errors import Malformed
-from arrp.core.events import HOLD_FACTS, Event
+from arrp.core.events import ANSWER_FACTS, HOLD_FACTS, Event
 from arrp.core.policy import Rules
 from arrp.core.pursuing import where
 from arrp.core.request import Ask, Asked, Leg, Reason, Request
@@ -32,6 +32,7 @@ _OF_THE_MONEY = frozenset({
     Reason.ALREADY_RESTRAINED, Reason.DUPLICATE, Reason.NOT_TRACED,
 })
 _NO = ("RequestRefused", "RequestEnded")
+_TEACHING = ("Request", "Withdraw", "MovedOn", "CaseClosed", "CaseErased", *ANSWER_FACTS, *HOLD_FACTS)
 
 
 def stage_of(body: Asked) -> Stage:
@@ -72,7 +73,7 @@ class Experience:
         with self._lock:
             for _ in range(pages):
                 with store.reading() as connection:
-                    page = cases.feed(connection, self._next, PAGE)
+                    page = cases.feed(connection, self._next, PAGE, _TEACHING)
                 found = [seen for _, case, event in page for seen in self._taught(case, event)]
                 if found:
                     self.learned = self.learned.add_all(found)
