@@ -25,17 +25,24 @@ PAPER_MINUTES = 3 * OFFICER_MINUTES  # an assumption: a letter is printed, sent 
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """A case as its officer looks at it now."""
+    """A case as its officer looks at it now. `found`: by piece, whom a request after it would go to, and what stands
+    against it."""
 
     case: Case
     rules: Rules
     now: datetime
     asset: str
     pieces: list[Piece]
+    found: dict[str, tuple[Participant | None, tuple[str, ...]]]
+
+    def here(self, institution: str) -> list[Piece]:
+        """What a request there could ask after."""
+        return [piece for piece in self.pieces if piece.stage.institution == institution and not piece.upstream]
 
     def whom(self, institution: str) -> Participant | None:
-        """R-18; whoever is written to in its country, too."""
-        return self.rules.to_ask(institution) or self.rules.on_paper(institution[:2])
+        """R-18. The country of an account tells who is written to on paper; an institution alone does not."""
+        peers = (self.found[piece.ref][0] for piece in self.here(institution))
+        return next((peer for peer in peers if peer is not None), None) or self.rules.to_ask(institution)
 
 
 def onward_for(service: Service, caller: Caller, case_id: str) -> dict[str, Any]:
@@ -49,7 +56,8 @@ def onward_for(service: Service, caller: Caller, case_id: str) -> dict[str, Any]
     with node.store.reading() as connection:
         rules = spent.with_elsewhere(connection, node.rules, case_id)
     pieces = frontier_of(case)
-    looked = _Looked(case, rules, now, loss.asset if loss is not None else "EUR", pieces)
+    found = {piece.ref: against(case, _source(piece), now, rules) for piece in pieces if not piece.upstream}
+    looked = _Looked(case, rules, now, loss.asset if loss is not None else "EUR", pieces, found)
     placed = [piece for piece in pieces if piece.stage.institution]
     return {
         "case": case.id, "asset": looked.asset, "whole": is_whole,
@@ -72,8 +80,8 @@ def _chosen(placed: list[Piece], looked: _Looked, learned: Learned) -> list[Choi
 
 def _choice_row(choice: Choice, looked: _Looked) -> dict[str, Any]:
     peer, asset = looked.whom(choice.institution), looked.asset
-    here = [piece for piece in looked.pieces if piece.stage.institution == choice.institution and not piece.upstream]
-    requests = [{**_piece_row(piece, looked), "against": list(_against(piece, looked))} for piece in here]
+    here = looked.here(choice.institution)
+    requests = [{**_piece_row(piece, looked), "against": list(looked.found[piece.ref][1])} for piece in here]
     return {
         "institution": choice.institution, "whom": peer and peer.id, "name": peer.name if peer is not None else "",
         "ask": choice.ask, "minutes": choice.minutes, "gain": str(Amount(round(choice.gain), asset)),
@@ -82,15 +90,15 @@ def _choice_row(choice: Choice, looked: _Looked) -> dict[str, Any]:
     }
 
 
+def _source(piece: Piece) -> Source:
+    kind, _, ref = piece.ref.partition(" ")
+    return Source(kind, ref, None, ())
+
+
 def _piece_row(piece: Piece, looked: _Looked) -> dict[str, Any]:
-    kind, _, ref = piece.ref.partition(" ")
-    return {"source": kind, "ref": ref, "institution": piece.stage.institution,
+    source = _source(piece)
+    return {"source": source.kind, "ref": source.ref, "institution": piece.stage.institution,
             "amount": str(Amount(piece.amount, looked.asset)), "since": piece.arrived_at.isoformat()}
-
-
-def _against(piece: Piece, looked: _Looked) -> tuple[str, ...]:
-    kind, _, ref = piece.ref.partition(" ")
-    return against(looked.case, Source(kind, ref, None, ()), looked.now, looked.rules)[1]
 
 
 def _against_arming(looked: _Looked, peer: Participant | None) -> list[str]:

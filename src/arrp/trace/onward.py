@@ -11,8 +11,8 @@ with exponential times (rates from trace/learned): an answer at rate m finds mon
 m / (m + l), and money that has to pass stays with rates l1, l2 ... with chance 1 - l1/(l1+m) * l2/(l2+m) ...
 Two requests on one path save the same coins, so a second one counts for what the first leaves: what a set of requests
 saves is monotone and submodular in the set, and taking the best next one again and again saves at least 1 - 1/e of what
-the best set would (Nemhauser, Wolsey and Fisher 1978; lazily: Minoux 1978; where costs differ, gain by cost is the usual
-rule, without that proof).
+the best set would (Nemhauser, Wolsey and Fisher 1978; lazily: Minoux 1978; where costs differ, gain by cost is the
+usual rule, without that proof).
 
 Amounts are minor units of the loss's asset, times minutes. It advises; officers decide.
 """
