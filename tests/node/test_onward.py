@@ -13,6 +13,7 @@ import pytest
 from arrp.connectors.books import Order
 from arrp.connectors.simulated import Account
 from arrp.core.account import institution_of
+from arrp.core.answers import Capabilities, Reach
 from arrp.core.errors import NotFound
 from arrp.core.events import Event, Restricted
 from arrp.core.facts import Answered, LegsStated
@@ -186,8 +187,28 @@ def test_a_later_case_knows_where_the_money_is_likely_to_go(world: World) -> Non
     (choice,) = found["choices"]
     assert (choice["institution"], choice["whom"], choice["ask"]) == (AT_LT, "VASP-LT", "arm")
     assert f"last seen at {AT_PT}" in choice["said"][0]
-    assert any("no mandate allows to arm" in why for why in choice["against"])
+    assert choice["against"] == [
+        "nobody stated that money came there: only an arm would reach it",
+        "its entry in the directory does not say that it can hold on arrival",
+        "no mandate allows to arm: two officers sign it (R-15)"]
     assert choice["requests"] == []
+
+
+@ABOVE_THE_STORE
+def test_who_can_hold_on_arrival_is_in_the_plan(world: World) -> None:
+    """The payment is asked for nowhere yet: beside the bank, the exchange where such money went before is armed."""
+    told_story(world)
+    case = world.report(payment("5000.00 EUR", PT_2, "P9"), loss="L2")
+    assert [row["ask"] for row in onward(world, case)["choices"]] == ["hold", "arm"]
+    service = world.service("NCB-ES")
+    rules = service.node.rules
+    vasp = replace(rules.participants["VASP-LT"], can=Capabilities(Reach.AMOUNT, True, False, 5, False, True, True))
+    service.node = replace(service.node, rules=replace(
+        rules, participants={**rules.participants, "VASP-LT": vasp}))
+    armed, held = onward(world, case)["choices"]
+    assert (armed["ask"], held["ask"]) == ("arm", "hold")
+    assert "that other requests leave" in " ".join(held["said"])
+    assert armed["against"][1:] == ["no mandate allows to arm: two officers sign it (R-15)"]
 
 
 @ABOVE_THE_STORE

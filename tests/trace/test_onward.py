@@ -240,6 +240,19 @@ def test_who_was_asked_already_is_not_asked_again_and_saves_its_part() -> None:
     assert choice.gain == pytest.approx(free.gain * (1 - caught))
 
 
+def test_where_nobody_can_hold_on_arrival_only_what_is_known_to_be_there_counts() -> None:
+    """Else a plan would rely on requests that save nothing; what went on unseen cannot be named either."""
+    learned = Learned().add(*(stayed(stage("PT"), 60, "LT") for _ in range(5)))
+    frontier = Frontier([piece(1000, "PT", 20)], NOW)
+    alone = next(one.gain for one in ranked(frontier, learned) if one.institution == "PT")
+    (only,) = planned(replace(frontier, arms=frozenset()), learned)
+    assert (only.institution, only.ask, only.gain) == ("PT", "hold", alone)
+    assert {one.institution for one in planned(replace(frontier, arms=frozenset({"LT"})), learned)} == {"PT", "LT"}
+    both = Frontier([piece(1000, "PT", 20), piece(10, "LT", 20)], NOW, arms=frozenset())
+    small = next(one for one in planned(both, learned) if one.institution == "LT")
+    assert [chance.piece.amount for chance in small.chances] == [10]
+
+
 # --- never lower -----------------------------------------------------------------------------------------------
 
 
@@ -390,8 +403,8 @@ def test_the_next_institution_of_a_gang_is_foreseen_better_than_by_global_shares
 
 
 def test_the_greedy_plan_saves_more_than_asking_hop_by_hop() -> None:
-    """400 thefts, the same dice for both: three requests at once by expected saving; or one after the other, each where
-    the answer before said that the money went."""
+    """400 thefts, the same dice for both: three requests at once by expected saving, which hold on arrival; or one by
+    one, each where the answer before said that the money went."""
     dice, dwell, answer = random.Random(23), 40.0, 60.0
     seen = list[Observation]()
     for _ in range(300):
@@ -413,6 +426,7 @@ def test_the_greedy_plan_saves_more_than_asking_hop_by_hop() -> None:
         greedy += any(does[one.institution] and delays[one.institution] < left.get(one.institution, 0) for one in plan)
         hop += by_hops(stays[:3], delays, does)
     assert greedy > 1.2 * hop
+    assert greedy / 400 == pytest.approx(sum(choice.gain for choice in plan) / 1000, abs=0.1)  # what the plan foretold
 
 
 def by_hops(stays: list[tuple[str, float]], delays: dict[str, float], does: dict[str, bool]) -> bool:

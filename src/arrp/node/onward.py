@@ -10,7 +10,7 @@ from arrp.core.case import Case
 from arrp.core.money import Amount
 from arrp.core.policy import Participant, Rules
 from arrp.core.pursuing import against
-from arrp.core.request import ANSWER, Ask, Source
+from arrp.core.request import Ask, Source
 from arrp.core.sums import total
 from arrp.node.callers import Caller
 from arrp.node.experience import frontier_of
@@ -44,6 +44,11 @@ class _Looked:
         peers = (self.found[piece.ref][0] for piece in self.here(institution))
         return next((peer for peer in peers if peer is not None), None) or self.rules.to_ask(institution)
 
+    def can_arm(self, institution: str) -> bool:
+        """As whoever keeps the accounts there says of itself."""
+        holder = self.rules.answering_for(institution)
+        return holder is not None and holder.can is not None and holder.can.arm
+
 
 def onward_for(service: Service, caller: Caller, case_id: str) -> dict[str, Any]:
     """Whom to ask next, the best first, each with its reasons and what stands against it: case, asset, whole (whether
@@ -68,14 +73,17 @@ def onward_for(service: Service, caller: Caller, case_id: str) -> dict[str, Any]
 
 
 def _chosen(placed: list[Piece], looked: _Looked, learned: Learned) -> list[Choice]:
-    """In the order of the plan; whom nobody can ask, after it."""
+    """In the order of the plan; after it those that nobody can ask, or that only an arm would reach and cannot arm, as
+    if they could."""
     frontier = Frontier(placed, looked.now)
     every = ranked(frontier, learned)
     peers = {choice.institution: looked.whom(choice.institution) for choice in every}
     closed = frozenset(who for who, peer in peers.items() if peer is None or peer.id == looked.rules.me.id)
     dear = {who: PAPER_MINUTES for who, peer in peers.items() if peer is not None and peer.channel == "paper"}
-    plan = planned(replace(frontier, minutes=dear, closed=closed), learned)
-    return [*plan, *(choice for choice in every if choice.institution in closed)]
+    able = frozenset(who for who in peers if looked.can_arm(who))
+    plan = planned(replace(frontier, minutes=dear, closed=closed, arms=able), learned)
+    chosen = {choice.institution for choice in plan}
+    return [*plan, *(choice for choice in every if choice.institution not in chosen)]
 
 
 def _choice_row(choice: Choice, looked: _Looked) -> dict[str, Any]:
@@ -86,7 +94,7 @@ def _choice_row(choice: Choice, looked: _Looked) -> dict[str, Any]:
         "institution": choice.institution, "whom": peer and peer.id, "name": peer.name if peer is not None else "",
         "ask": choice.ask, "minutes": choice.minutes, "gain": str(Amount(round(choice.gain), asset)),
         "value": str(Amount(round(choice.value), asset)), "said": told(choice, asset), "requests": requests,
-        "against": [] if here else _against_arming(looked, peer),
+        "against": [] if here else _against_arming(looked, choice.institution),
     }
 
 
@@ -101,13 +109,17 @@ def _piece_row(piece: Piece, looked: _Looked) -> dict[str, Any]:
             "amount": str(Amount(piece.amount, looked.asset)), "since": piece.arrived_at.isoformat()}
 
 
-def _against_arming(looked: _Looked, peer: Participant | None) -> list[str]:
+def _against_arming(looked: _Looked, institution: str) -> list[str]:
     """Nobody stated that money came there: only an `arm` asks for what may still come."""
+    peer = looked.whom(institution)
     if peer is None:
         return ["nobody in the directory answers for it"]
-    said = [f"a request to {one.peer} is {one.answer if one.answer not in ANSWER.ends else 'ended'} there: {one.id}"
-            for one in looked.case.wishes if one.is_open and one.peer == peer.id]
+    said = ["nobody stated that money came there: only an arm would reach it"]
+    if not looked.can_arm(institution):
+        said.append("its entry in the directory does not say that it can hold on arrival")
     mandates = [*([looked.case.mandate] if looked.case.mandate else []), *looked.rules.standing]
     if not any(Ask.ARM.value in mandate.asks for _, mandate in mandates):
-        said.append("nobody stated that money came there, and no mandate allows to arm: two officers sign it (R-15)")
+        said.append("no mandate allows to arm: two officers sign it (R-15)")
+    said += [f"request {one.id} is with {one.peer} already" for one in looked.case.wishes
+             if one.is_open and one.body.institution == institution]
     return said

@@ -49,12 +49,14 @@ class Piece:
 @dataclass(frozen=True, slots=True)
 class Frontier:
     """Where the money of one case is thought to be. `minutes`: what a request costs officers where it is not
-    `OFFICER_MINUTES`; `closed`: who cannot be asked."""
+    `OFFICER_MINUTES`; `closed`: who cannot be asked; `arms`: who can hold on arrival, None for all. Elsewhere a request
+    saves only what somebody stated to have come."""
 
     pieces: Sequence[Piece]
     now: datetime
     minutes: Mapping[str, float] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()
+    arms: frozenset[str] | None = None
 
     def cost(self, institution: str) -> float:
         return self.minutes.get(institution, OFFICER_MINUTES)
@@ -209,8 +211,10 @@ class _Ways:
         after = tuple(
             self._stay(piece, (*path, stage), share, (*rates, self.learned.dwell(stage).per_minute))
             for stage, share in self._onward(piece, path, units))
-        return _Stay(piece, at, units, 1 - late, self.learned.complies(at).chance, piece.upstream and len(path) == 1,
-                     after)
+        arms = self.frontier.arms
+        is_reached = len(path) == 1 or arms is None or at.institution in arms
+        return _Stay(piece, at, units, 1 - late if is_reached else 0.0, self.learned.complies(at).chance,
+                     piece.upstream and len(path) == 1, after)
 
     def _onward(self, piece: Piece, path: tuple[Stage, ...], units: float) -> Iterator[tuple[Stage, float]]:
         """Where units go from the end of a path. Nobody is visited twice: what comes back is not reckoned with."""
