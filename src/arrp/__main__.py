@@ -1,5 +1,7 @@
 """`python -m arrp` is `arrp`."""
 
+import sys
+
 from arrp.cli import main
 
-main()
+sys.exit(main())

@@ -53,4 +53,4 @@ if __name__ == "__main__":
     doom(int(sys.argv[1]))
     worker.LEASE = timedelta(seconds=4)  # what it had claimed when it died, its successor need not wait long for
     sys.argv = ["arrp", "node", "serve", sys.argv[2]]
-    main()
+    sys.exit(main())

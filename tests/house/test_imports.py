@@ -53,7 +53,7 @@ COMPILED_CODE = {("trace/kernels.py", "ctypes")}
 # What may look at a clock, throw dice or read the environment, and why.
 CLOCK = {
     "now": {"node/clock.py"},  # the one clock; everything else gets an instant as an argument
-    "random": {"node/clock.py"},  # the one source of ids and jitter; sim/ may seed a random.Random
+    "random": {"node/clock.py"},  # the one source of ids and jitter; sim/ and bench/ may seed a random.Random
     "uuid1": set[str](),
     "uuid4": {"node/clock.py"},
     "environ": {"node/environment.py"},  # the one reader of settings
@@ -142,7 +142,7 @@ def _sightings(module: Module) -> Iterator[tuple[int, str]]:
         (node.lineno, _last(node.value), node.attr) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)
     ]
     for line, owner, name in seen:
-        if (word := _word(owner, name)) and not (module.room == "sim" and _seeded(owner, name)):
+        if (word := _word(owner, name)) and not (module.room in {"sim", "bench"} and _seeded(owner, name)):
             yield line, word
 
 

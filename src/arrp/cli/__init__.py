@@ -40,6 +40,7 @@ COMMANDS = {
     "bench deadlines": "arrp.cli.bench:deadlines",
     "bench flood": "arrp.cli.bench:flood",
     "bench trace": "arrp.cli.bench_trace:trace",
+    "bench thefts": "arrp.cli.bench_trace:thefts",
     "law show": "arrp.cli.law:show_law",
     "law until": "arrp.cli.law:until",
     "law powers": "arrp.cli.law:powers",
@@ -204,6 +205,11 @@ def _arrp(
     """Stop a payment that was lost to a crime: hold it, follow it, bring it back."""
 
 
-def main() -> None:
-    """The command `arrp`."""
-    app(prog_name="arrp")
+def main() -> int | str | None:
+    """The command `arrp`; how it ended, for `sys.exit`. What it used is let go of first: DuckDB complains to the user
+    when it is still held at the very end."""
+    try:
+        app(prog_name="arrp")
+    except SystemExit as ended:
+        return ended.code
+    return 0

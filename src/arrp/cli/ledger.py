@@ -13,7 +13,7 @@ from arrp.cli.speaking import say, show_json, show_table
 from arrp.node.ledger_reading import book_rows, read_opening, read_rows, read_terminal_accounts
 from arrp.node.ledgers import Manifest, Outcome, append_ledger, check_files, open_ledger, read_manifest, write_ledger
 
-Files = Annotated[list[Path], typer.Argument(help="CSV, header time,from,to,amount,asset,ref, in booking order.")]
+Files = Annotated[list[Path], typer.Argument(help="CSV (time,from,to,amount,asset,ref) in booking order; Parquet; camt.053; a chain's export.")]
 Chain = Annotated[str, typer.Option(metavar="CAIP-2", help="Of which chain the exports among the files are: eip155:1.")]
 Folder = Annotated[Path, typer.Argument(help="The folder of the ledger.")]
 

@@ -33,7 +33,7 @@ from arrp.wire.victims_csv import read_victims
 class Trace:
     """What is asked for."""
 
-    ledger: Annotated[Path, typer.Argument(metavar="LEDGER", help="CSV, or a folder of arrp ledger build.")]
+    ledger: Annotated[Path, typer.Argument(metavar="LEDGER", help="CSV, Parquet, camt.053; or a folder of arrp ledger build.")]
     transfer: Annotated[str, typer.Option(metavar="REF", help="The payment that was lost.")] = ""
     source: Annotated[str, typer.Option("--from", metavar="ACCOUNT", help="Or: who paid it,")] = ""
     at: Annotated[str, typer.Option(metavar="INSTANT", help="when, as 2026-11-22T08:00:00Z,")] = ""

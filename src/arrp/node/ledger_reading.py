@@ -9,15 +9,18 @@ from pathlib import Path
 
 from arrp.core.errors import Malformed, NotFound
 from arrp.node.bulk import is_parquet, parquet_rows, read_bulk
+from arrp.node.files import read_file
 from arrp.trace.asked import with_returns
 from arrp.trace.booking import Booked, book
 from arrp.trace.ledger import Ledger
+from arrp.wire.ledger_camt import is_statement, read_camt
 from arrp.wire.ledger_chain import is_chain_export, read_chain_csv
 from arrp.wire.ledger_csv import RefusedRow, Rows, read_ledger_csv, read_opening_csv, read_terminals
 
 Told = Callable[[str], None]
 Opening = dict[tuple[str, str], int]
 
+STATEMENT_BYTES = 1 << 30
 SHOWN = 20  # refused rows that are said; the rest is counted
 _EVERY = 500_000  # rows between two words of progress
 
@@ -31,7 +34,17 @@ def read_rows(paths: Sequence[Path], told: Told = lambda _: None, chain: str = "
     for path in paths:
         if not path.is_file():
             raise NotFound(f"there is no file {path}")
+    statements = [_is_statement(path) for path in paths]
+    if any(statements):
+        if not all(statements):
+            raise Malformed("statements (XML) and rows are two orders of booking: build one ledger of either")
+        return read_camt([(str(path), read_file(path, STATEMENT_BYTES)) for path in paths])
     return read_bulk(paths, told) or read_row_by_row(paths, told, chain)
+
+
+def _is_statement(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_statement(file.read(64))
 
 
 def read_row_by_row(paths: Sequence[Path], told: Told = lambda _: None, chain: str = "") -> Rows:
@@ -80,7 +93,7 @@ def read_terminal_accounts(path: Path | None) -> set[str]:
 def book_rows(rows: Rows, opening: Opening, terminals: set[str]) -> Booked:
     """The ledger that the rows are. Raises Malformed with the number of every row that cannot stand."""
     refuse(rows.refused)
-    booked = book(rows, opening, terminals)
+    booked = book(rows, {**rows.opening, **opening}, terminals)
     refuse([RefusedRow(rows.numbers[found.transfer], str(found)) for found in booked.uncovered])
     return booked
 

@@ -48,8 +48,10 @@ def judge_the_end(world: World, judge: Judge, said: list[Said]) -> None:
         judge.accuse("I20" if "outbox" in waits else "I5", waits.partition(":")[0], f"never comes to rest: {waits}")
     logs = {id: log_of(world, id) for id in world.hosts}
     apart = set(judge.suspended)
+    past = _past(world, set(judge.forgot))
     views = _views(world, apart)
-    for invariant, node, told in (*views, *_numbers(world), *_written(world, logs), *_kept(world, said, judge),
+    for invariant, node, told in (*views, *_numbers(world, past), *_written(world, logs, past),
+                                  *_kept(world, said, judge),
                                   *_people(world), *_withdrawn(world, apart)):
         judge.accuse(invariant, node, told)
     for id in world.hosts:
@@ -120,20 +122,35 @@ def _seen(r: Request) -> tuple[object, ...]:
             r.wish in WISH.ends or r.answer in ANSWER.ends)
 
 
-def _numbers(world: World) -> Told:
+Talk = tuple[str, str, str]  # a node, its peer, the request
+
+
+def _past(world: World, forgot: set[str]) -> set[Talk]:
+    """R-28: what was said in a case that is closed since is not said again to a peer that lost its disk."""
+    query = text("SELECT peer, request FROM conversations JOIN cases ON cases.id = case_id WHERE state = 'closed'")
+    found = set[Talk]()
+    for id in world.hosts:
+        with world.service(id).node.store.reading() as connection:
+            found |= {(id, row.peer, row.request) for row in connection.execute(query) if row.peer in forgot}
+    return found
+
+
+def _numbers(world: World, past: set[Talk]) -> Told:
     """R-27: everything that was said was heard, without a gap."""
-    talks: dict[tuple[str, str, str], Any] = {}
+    talks: dict[Talk, Any] = {}
     for id in world.hosts:
         with world.service(id).node.store.reading() as connection:
             rows = connection.execute(text("SELECT peer, request, sent, seen, heard FROM conversations")).all()
         talks.update({(id, row.peer, row.request): row for row in rows})
     for (id, peer, request), row in talks.items():
         other = talks.get((peer, id, request))
+        if past & {(id, peer, request), (peer, id, request)}:
+            continue
         if peer in world.hosts and (other is None or row.sent != other.seen or row.seen != other.sent):
             yield "I7", id, f"numbers of {request[:8]} with {peer}: {row}, there {other}"
 
 
-def _written(world: World, logs: dict[str, list[Event]]) -> Told:
+def _written(world: World, logs: dict[str, list[Event]], past: set[Talk]) -> Told:
     """R-32: a fact is written down at whoever it was told, once; a command once, or it was refused."""
     heard: dict[tuple[str, str, str], int] = {}
     for id, log in logs.items():
@@ -144,10 +161,11 @@ def _written(world: World, logs: dict[str, list[Event]]) -> Told:
     superseded = {act for id in world.hosts for act in _superseded(world, id)}
     for id in world.hosts:
         with world.service(id).node.store.reading() as connection:
-            sent = connection.execute(text("SELECT peer, kind, act_hash, state FROM outbox")).all()
+            sent = connection.execute(text("SELECT peer, request, kind, act_hash, state FROM outbox")).all()
         for row in sent:
             count = heard.get((row.peer, row.act_hash, row.kind), 0)
-            wanted = (1,) if row.state == "receipted" and row.act_hash not in superseded else (0, 1)
+            is_sure = row.state == "receipted" and row.act_hash not in superseded
+            wanted = (1,) if is_sure and (id, row.peer, row.request) not in past else (0, 1)
             if row.peer in world.hosts and row.kind in KINDS and count not in wanted:
                 yield "I3", row.peer, f"{row.kind} of {id}, {row.state}, is written {count} times"
 

@@ -103,14 +103,14 @@ def _not_an_order(document: etree._Element) -> str:
 
 
 def _read_orders(reading: Reading, orders: etree._Element) -> None:
-    header = _at(orders, "GrpHdr")
+    header = at(orders, "GrpHdr")
     transfers = [element for element in orders if _local(element) == "CdtTrfTxInf"]
     for number, transfer in enumerate(transfers, start=1):
         place = f"CdtTrfTxInf {number} (line {transfer.sourceline})"
         amount = _amount(reading, transfer, place)
         if amount is not None:
             reading.payments.append(_payment(reading, header, transfer, (place, amount)))
-    stated = _text(header, "NbOfTxs")
+    stated = text_of(header, "NbOfTxs")
     if stated != str(len(transfers)):
         reading.miss("GrpHdr/NbOfTxs", f"says {stated or 'nothing'}, {len(transfers)} are there: is the file whole?")
 
@@ -119,13 +119,13 @@ def _payment(
     reading: Reading, header: etree._Element | None, transfer: etree._Element, known: tuple[str, Amount]
 ) -> Payment:
     place, amount = known
-    underlying = _at(transfer, _UNDERLYING)
+    underlying = at(transfer, _UNDERLYING)
     parties = transfer if underlying is None else underlying
-    accepted = _text(transfer, "AccptncDtTm") or _text(transfer, "AddtlDtTm/AccptncDtTm")
+    accepted = text_of(transfer, "AccptncDtTm") or text_of(transfer, "AddtlDtTm/AccptncDtTm")
     time_from = "AccptncDtTm" if accepted else "GrpHdr/CreDtTm"
-    instructed_at = reading.instant(f"{place} {time_from}", accepted or _text(header, "CreDtTm"))
-    day = _text(transfer, "IntrBkSttlmDt") or _text(header, "IntrBkSttlmDt")
-    end_to_end_id = _text(transfer, "PmtId/EndToEndId")
+    instructed_at = reading.instant(f"{place} {time_from}", accepted or text_of(header, "CreDtTm"))
+    day = text_of(transfer, "IntrBkSttlmDt") or text_of(header, "IntrBkSttlmDt")
+    end_to_end_id = text_of(transfer, "PmtId/EndToEndId")
     unused = _unused(transfer, _USED if underlying is None else _USED_IN_COVER)
     if unused:
         reading.miss(place, f"not carried over: {', '.join(dict.fromkeys(unused))}")
@@ -135,7 +135,7 @@ def _payment(
         instructed_at=instructed_at,
         debtor=_party(reading, parties, "Dbtr", place),
         creditor=_party(reading, parties, "Cdtr", place),
-        uetr=reading.uetr(f"{place} PmtId/UETR", _text(transfer, "PmtId/UETR")),
+        uetr=reading.uetr(f"{place} PmtId/UETR", text_of(transfer, "PmtId/UETR")),
         end_to_end_id="" if end_to_end_id == "NOTPROVIDED" else end_to_end_id,
         references=_references(header, transfer, parties),
         source=Place(reading.file, f"{place}, instructed_at from {time_from}" if instructed_at else place),
@@ -146,7 +146,7 @@ def _amount(reading: Reading, transfer: etree._Element, place: str) -> Amount | 
     """The settled amount. Without one there is no payment, and a line says so."""
     amount = _money(reading, transfer, "IntrBkSttlmAmt", f"{place} IntrBkSttlmAmt, payment left out")
     instructed = _money(reading, transfer, "InstdAmt", f"{place} InstdAmt")
-    if amount is None and _at(transfer, "IntrBkSttlmAmt") is None:
+    if amount is None and at(transfer, "IntrBkSttlmAmt") is None:
         reading.miss(place, "no IntrBkSttlmAmt: payment left out")
     if amount is not None and instructed not in (None, amount):
         reading.miss(f"{place} InstdAmt", f"{instructed} was instructed, {amount} was settled: the settled one is used")
@@ -154,14 +154,15 @@ def _amount(reading: Reading, transfer: etree._Element, place: str) -> Amount | 
 
 
 def _money(reading: Reading, transfer: etree._Element, name: str, place: str) -> Amount | None:
-    element = _at(transfer, name)
+    element = at(transfer, name)
     if element is None:
         return None
     asset = element.get("Ccy", "")
-    return reading.attempt(place, lambda number: Amount.parse(_plain(number), asset), _text(element) or "nothing", None)
+    said = text_of(element) or "nothing"
+    return reading.attempt(place, lambda number: Amount.parse(plain_number(number), asset), said, None)
 
 
-def _plain(number: str) -> str:
+def plain_number(number: str) -> str:
     """xs:decimal also allows `+12`, `012`, `12.` and `.5`."""
     whole, _, fraction = number.removeprefix("+").partition(".")
     return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
@@ -169,40 +170,41 @@ def _plain(number: str) -> str:
 
 def _party(reading: Reading, parties: etree._Element, role: str, place: str) -> Party:
     """`role` is Dbtr or Cdtr. In pacs.009 the party is itself an institution, known by its BIC."""
-    own = _at(parties, f"{role}/FinInstnId")
+    own = at(parties, f"{role}/FinInstnId")
     bic = _bic(own)
     agent = _agent(reading, parties, f"{role}Agt", place) or reading.agent(f"{place} {role}", bic)
     account_place = f"{place} {role}Acct, account left empty"
-    iban, other, proxy = (_text(parties, f"{role}Acct/{path}") for path in ("Id/IBAN", "Id/Othr/Id", "Prxy/Id"))
+    iban, other, proxy = (text_of(parties, f"{role}Acct/{path}") for path in ("Id/IBAN", "Id/Othr/Id", "Prxy/Id"))
     # What stands in IBAN or Prxy must be an account by itself; only Othr is a number at the agent.
     account = reading.account(account_place, agent if other and not iban else "", iban or other or proxy)
-    return Party(_text(parties, f"{role}/Nm") or _text(own, "Nm") or bic, account, agent)
+    return Party(text_of(parties, f"{role}/Nm") or text_of(own, "Nm") or bic, account, agent)
 
 
 def _agent(reading: Reading, parties: etree._Element, role: str, place: str) -> str:
-    institution = _at(parties, f"{role}/FinInstnId")
-    clearing = _text(institution, "ClrSysMmbId/MmbId")
+    institution = at(parties, f"{role}/FinInstnId")
+    clearing = text_of(institution, "ClrSysMmbId/MmbId")
     if bic := _bic(institution):
         return reading.agent(f"{place} {role}", bic)
-    if clearing and _text(institution, "ClrSysMmbId/ClrSysId/Cd") == "USABA":
+    if clearing and text_of(institution, "ClrSysMmbId/ClrSysId/Cd") == "USABA":
         return reading.agent(f"{place} {role}", clearing)
     if institution is not None:
-        reading.miss(f"{place} {role}", f"left empty: {_text(institution)!r} is neither a BIC nor a US routing number")
+        said = text_of(institution)
+        reading.miss(f"{place} {role}", f"left empty: {said!r} is neither a BIC nor a US routing number")
     return ""
 
 
 def _bic(institution: etree._Element | None) -> str:
-    return _text(institution, "BICFI") or _text(institution, "BIC")
+    return text_of(institution, "BICFI") or text_of(institution, "BIC")
 
 
 def _references(header: etree._Element | None, transfer: etree._Element, parties: etree._Element) -> tuple[str, ...]:
     """Every other name the payment goes by, each once; then what the debtor wrote for the creditor."""
-    names = [_text(transfer, f"PmtId/{name}") for name in ("InstrId", "TxId", "ClrSysRef")]
+    names = [text_of(transfer, f"PmtId/{name}") for name in ("InstrId", "TxId", "ClrSysRef")]
     remittance = [information for information in parties if _local(information) == "RmtInf"]
-    written = [_text(line) for about in remittance for line in about if _local(line) == "Ustrd"]
-    invoices = [_text(strd, "CdtrRefInf/Ref") for about in remittance for strd in about if _local(strd) == "Strd"]
-    once = dict.fromkeys([*names, _text(header, "MsgId"), *written, *invoices])
-    return tuple(name for name in once if name and name != _text(transfer, "PmtId/EndToEndId"))
+    written = [text_of(line) for about in remittance for line in about if _local(line) == "Ustrd"]
+    invoices = [text_of(strd, "CdtrRefInf/Ref") for about in remittance for strd in about if _local(strd) == "Strd"]
+    once = dict.fromkeys([*names, text_of(header, "MsgId"), *written, *invoices])
+    return tuple(name for name in once if name and name != text_of(transfer, "PmtId/EndToEndId"))
 
 
 def _unused(element: etree._Element, used: _Used, above: str = "") -> list[str]:
@@ -221,13 +223,13 @@ def _local(element: etree._Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
-def _at(element: etree._Element | None, path: str) -> etree._Element | None:
+def at(element: etree._Element | None, path: str) -> etree._Element | None:
     """The first element under `path`, by local names."""
     for name in path.split("/"):
         element = next((child for child in element if _local(child) == name), None) if element is not None else None
     return element
 
 
-def _text(element: etree._Element | None, path: str = "") -> str:
-    found = _at(element, path) if path else element
+def text_of(element: etree._Element | None, path: str = "") -> str:
+    found = at(element, path) if path else element
     return "" if found is None else " ".join("".join(str(part) for part in found.itertext()).split())

@@ -57,6 +57,7 @@ class Rows:
     batches: list[str] = field(default_factory=list)
     reverses: list[str] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
+    opening: dict[tuple[str, str], int] = field(default_factory=dict)  # by account and asset, where the files say it
     row: int = 0  # the last one looked at, refused or not
     _by_ref: dict[str, int] = field(default_factory=dict)
     _last_time: tuple[str, int] = ("", 0)
