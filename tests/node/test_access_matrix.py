@@ -197,6 +197,7 @@ ROWS: dict[tuple[str, str], tuple[Row, ...]] = {
     ("GET", "/v1/cases/{case}"): (Row("read", get("/v1/cases/{thing.case}")),),
     ("GET", "/v1/cases/{case}/letter"): (Row("read", get("/v1/cases/{thing.case}/letter")),),
     ("GET", "/v1/cases/{case}/powers"): (Row("read", get("/v1/cases/{thing.case}/powers")),),
+    ("GET", "/v1/cases/{case}/onward"): (Row("read", get("/v1/cases/{thing.case}/onward")),),
     ("GET", "/v1/drafts"): (Row("read", get("/v1/drafts"), about="list", mark=lambda thing: thing.draft),),
     ("GET", "/v1/drafts/{act}"): (Row("read", get("/v1/drafts/{thing.draft}")),),
     ("GET", "/v1/law"): (Row("read", get("/v1/law"), about="node"),),

@@ -60,6 +60,7 @@ COMMANDS = {
     "node revoke-key": "arrp.cli.rotation:revoke",
     "case list": "arrp.cli.case:list_cases",
     "case show": "arrp.cli.case:show_case",
+    "case onward": "arrp.cli.case:onward",
     "case resolve": "arrp.cli.case:resolve",
     "case close": "arrp.cli.case:close",
     "case erase": "arrp.cli.case:erase",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,6 +52,37 @@ def show_case(case: CaseId, home: Home = ELSEWHERE, officer: Looking = "", as_js
             show(f"{row['at'][:19]}  {row['by']}  {row['said']}")
     for what in (*found["needs_a_person"], *found["anomalies"]):
         say(f"a person must look: {what}")
+
+
+@command
+def onward(case: CaseId, home: Home = ELSEWHERE, officer: Looking = "", as_json: AsJson = False) -> None:
+    """Whom to ask next, the best first: what a request is expected to save, and what stands against it."""
+    found = Desk(home, officer).get(f"/cases/{case}/onward")
+    if as_json:
+        show_json(found)
+        return
+    for place, choice in enumerate(found["choices"], 1):
+        show(f"{place}. {choice['ask']}: {choice['whom'] or 'nobody'} for {choice['institution']}, "
+             f"{choice['value']} a minute")
+        for line in _reasons(choice):
+            show(f"   {line}")
+    for request in found["asked"]:
+        show(f"asked already: {request['amount']} at {request['institution']}, request {request['ref']}")
+    for leg in found["unplaced"]:
+        show(f"nobody said where: {leg['amount']}, {leg['source']} {leg['ref']}")
+    if not found["choices"]:
+        say("there is nobody to ask next: no money of this case is known to be anywhere that was not asked")
+    if not found["whole"]:
+        say("the log of this node is still being read: ask again for figures that rest on all of it")
+
+
+def _reasons(choice: dict[str, Any]) -> list[str]:
+    """What speaks for a choice, number by number, and what against it."""
+    lines = [*choice["said"], *(f"against: {why}" for why in choice["against"])]
+    for request in choice["requests"]:
+        lines.append(f"{request['source']} {request['ref']}: {request['amount']}, there since {request['since'][:19]}")
+        lines += [f"  against: {why}" for why in request["against"]] or ["  nothing is against it: a mandate covers it"]
+    return lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from arrp.core import allocating, approving, correcting, deciding, ending, holding, instructing, requesting, returning
+from arrp.core import allocating, approving, correcting, deciding, ending, holding, instructing, pursuing, returning
 from arrp.core.asked_amounts import check_amounts
 from arrp.core.changes import ANSWERS
 from arrp.core.errors import Malformed, Refused
@@ -174,7 +174,7 @@ def _told(step: Step, heard: Heard, request: Request) -> None:
     if request.relation == "instructs":
         return
     if heard.kind == "MovedOn":
-        requesting.heard_legs(step, request, heard.to_pursue(heard.body.legs))
+        pursuing.heard_legs(step, request, heard.to_pursue(heard.body.legs))
     allocating.allocate(step)
     if heard.kind in (*HOLD_FACTS, *RETURN_FACTS):
         allocating.overshoot(step)

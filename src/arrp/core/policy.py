@@ -162,6 +162,7 @@ class Rules:
     policy: Policy
     standing: tuple[tuple[str, Mandate], ...] = ()  # (act hash, mandate): signed by two officers
     elsewhere: Mapping[str, int] = field(default_factory=dict)  # Σ claims that other cases asked under each
+    ask_first: tuple[str, ...] = ()  # institutions in the order in which legs to them are pursued
     untold: tuple[str, ...] = ()  # powers of any law file, whoever's, that forbid telling the account holder
     surplus: timedelta = timedelta(minutes=60)
     keep_before: timedelta = timedelta(minutes=10)

@@ -19,9 +19,9 @@ from arrp.core.events import HoldStated
 from arrp.core.hold import Hold
 from arrp.core.ledger import Pin
 from arrp.core.people import awaited
+from arrp.core.pursuing import heard_legs
 from arrp.core.reading import find, is_looking, read_ledger, traced
 from arrp.core.request import Reason, Request
-from arrp.core.requesting import heard_legs
 from arrp.core.stating import book_of, others_pins, write_book
 from arrp.core.step import CoreAnswer, Reconciled, Step
 from arrp.core.wishes import Keep, Withdraw

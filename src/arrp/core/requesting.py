@@ -1,4 +1,4 @@
-"""The requesting side: the report, the mandate, the request, the pursuit of legs, closing.
+"""The requesting side: the report, the mandate, the request, silence, closing.
 
 What leaves without a further signature leaves under a mandate that officers signed.
 """
@@ -146,7 +146,7 @@ def _place(found: Report, source: Source) -> int:
 
 
 def whom(step: Step, body: Asked) -> Participant:
-    peer = _answering(step, body.institution, body.account)
+    peer = answering(step, body.institution, body.account)
     if peer is None:
         raise Refused(
             f"nobody in the directory answers for {body.institution}, and its country has no authority on paper there: "
@@ -159,7 +159,7 @@ def whom(step: Step, body: Asked) -> Participant:
     return peer
 
 
-def _answering(step: Step, institution: str, account: str) -> Participant | None:
+def answering(step: Step, institution: str, account: str) -> Participant | None:
     """R-18: who keeps the account, or the authority over them; else its country's authority, on paper."""
     return step.rules.to_ask(institution) or step.rules.on_paper(country_of(account) if account else "")
 
@@ -171,7 +171,8 @@ def check_source(step: Step, body: Asked) -> None:
     if body.claim.asset != limit.asset or body.claim.minor > limit.minor:
         raise Refused(f"{body.claim} is more than the {limit} of its source", rule="R-12", code="beyond-source")
     for other in step.case.wishes:
-        same = (other.body.source, other.body.account) == (source, body.account)
+        theirs = other.body.source  # what it rests on is the newest act that was heard: it says nothing of the coins
+        same = (theirs.kind, theirs.ref, other.body.account) == (source.kind, source.ref, body.account)
         if same and other.is_open and other.body.ask is body.ask:
             raise Conflict(f"request {other.id} already asks that of {other.peer}", rule="R-19", code="DUPLICATE")
 
@@ -200,17 +201,6 @@ def with_keep(step: Step, body: Asked) -> Asked:
     return replace(body, keep=body.asked)
 
 
-# --- the pursuit of legs ---------------------------------------------------------------------------------
-
-
-def heard_legs(step: Step, request: Request, legs: tuple[Leg, ...]) -> None:
-    """Step 11: each leg that may be followed becomes a request under the same mandate."""
-    known = {r.body.source.ref for r in step.case.wishes}
-    for leg in legs:
-        if leg.id not in known and leg.ends is None:
-            pursue(step, request, leg)
-
-
 def following(step: Step, request: Request, leg: Leg, institution: str) -> Asked:
     """A request for the coins of a leg: those intervals inside that transfer, one hop further."""
     return Asked(
@@ -220,28 +210,6 @@ def following(step: Step, request: Request, leg: Leg, institution: str) -> Asked
         loss=step.case.loss, stated_by=step.case.stated_by, crime=request.body.crime, facts=request.body.facts,
         hops=request.body.hops + 1, pursues=request.id, loss_act=loss_act_of(step),
     )
-
-
-def pursue(step: Step, request: Request, leg: Leg) -> None:
-    """R-53: automatic pursuit only of a `free` leg, only under a mandate; else an officer is asked."""
-    if leg.onward != "free" or not leg.account:
-        step.escalate(f"leg {leg.id}", "duty officer", request.id, f"onward is {leg.onward}: not by the node alone")
-        return
-    try:
-        institution = institution_of(leg.account)
-    except Malformed:  # a fact is never refused for what it says (R-32)
-        step.escalate(f"leg {leg.id}", "duty officer", request.id, "the account it went to cannot be read")
-        return
-    body = following(step, request, leg, institution)
-    peer = _answering(step, institution, leg.account)
-    covered = covering(step, body, peer) if peer is not None else None
-    if peer is None or covered is None:
-        where = country_of(leg.account) or institution
-        step.escalate(f"leg {leg.id}", "duty officer", request.id, f"nobody to ask in {where}, or no mandate covers it")
-        return
-    asked = with_keep(step, replace(body, mandate_act=covered))
-    not_after = hours_after(step.now, step.rules.request_hours_max)
-    step.ask(step.new_id("pursue", leg.id), peer.id, asked, not_after)
 
 
 # --- time and closing --------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from arrp.node.documents import Documents
 from arrp.node.formalising import formalised
 from arrp.node.http import answer_problems, body_of
 from arrp.node.need_to_know import Known
+from arrp.node.onward import onward_for
 from arrp.node.papers import Papers
 from arrp.node.service import Service
 from arrp.node.tasks import Number, Tasks
@@ -134,9 +135,13 @@ class _Door:
         def powers(case: Id, said: Annotated[Sketch, Depends(_sketch)], who: Caller = read) -> Any:
             return powers_for(desk.service, who, case, said)
 
+        def onward(case: Id, who: Caller = read) -> Any:
+            return onward_for(desk.service, who, case)
+
         self.get("/cases", cases, "The cases of this node")
         self.get("/cases/{case}", case, "One case, whole")
         self.get("/cases/{case}/powers", powers, "Which powers of the requested country may serve a request")
+        self.get("/cases/{case}/onward", onward, "Whom to ask next, and why")
         self._feeds(desk, read)
 
     def _feeds(self, desk: Desk, read: Any) -> None:

@@ -26,7 +26,6 @@ from arrp.core.changes import second_by
 from arrp.core.disclosing import as_told
 from arrp.core.errors import ArrpError, Conflict, Malformed, NotFound, Outdated, Refused, Unreachable
 from arrp.core.events import KINDS, Draft, Event
-from arrp.core.mandate import Mandate
 from arrp.core.messages import Act, Approval, Handling, Head, Urgency, Uses
 from arrp.core.policy import Rules, Tally
 from arrp.core.protocol import next_due, taken
@@ -35,9 +34,10 @@ from arrp.core.step import Approve, Command, CoreAnswer, Given, Joined, Late, Ti
 from arrp.node.calling import Getting
 from arrp.node.clock import Clock
 from arrp.node.directory import Directory
+from arrp.node.experience import Experience
 from arrp.node.files import Files
 from arrp.node.keys import NodeKeys
-from arrp.node.standing import Standing
+from arrp.node.standing import Standing, kept_act
 from arrp.node.store import (
     asking,
     audit,
@@ -52,8 +52,8 @@ from arrp.node.store import (
     work,
 )
 from arrp.node.store.engine import Store
-from arrp.wire.approvals import act_hash, check_approval, unb64
-from arrp.wire.codec import act_bytes, dumps, read_act
+from arrp.wire.approvals import act_hash, check_approval
+from arrp.wire.codec import act_bytes, dumps
 from arrp.wire.document import documents_of
 from arrp.wire.envelope import VERSION
 
@@ -98,7 +98,7 @@ class Service:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.folds = cases.Folds(node.me)
+        self.folds, self.experience = cases.Folds(node.me), Experience(node.me)
         with node.store.writing() as connection:
             newest = audit.newest(connection)
             self.vouched = newest[1] if newest else None  # our newest signed checkpoint: every receipt shows it
@@ -353,7 +353,8 @@ class Transaction:
     def commit(self, case_id: str, given: Given) -> list[Event]:
         """`step`, and everything that follows from its events, in this transaction."""
         case = self.load(case_id)
-        step = taken(case, given, self.now, spent.counted(self.connection, self.node.rules, given, case_id))
+        rules = spent.counted(self.connection, self.node.rules, given, case_id)
+        step = taken(case, given, self.now, self.service.experience.order(rules, case, given, self.now))
         return self.write(case, step.events, step.case)
 
     def commit_given(self, case_id: str, given: Command | Approve, mark: str) -> tuple[str, list[Event]]:
@@ -473,7 +474,7 @@ def _take_up(connection: Connection, node: Node) -> None:
     if node.directory.opened is not None:
         directories.take_up(connection, node.directory.opened, node.clock.now())
     for standing in node.standing:
-        talk.keep_act(connection, _kept(standing))
+        talk.keep_act(connection, kept_act(standing))
     posting.follow_channels(connection, [who.id for who in node.rules.participants.values() if who.channel == "paper"])
     for peer in node.directory.participants.values():
         if peer.id != node.me and peer.channel == "node":
@@ -486,14 +487,6 @@ def _account_secret(connection: Connection, node: Node) -> bytes:
         kept = (node.clock.salt() + node.clock.salt()).hex()
         work.remember(connection, "account secret", kept)
     return bytes.fromhex(kept)
-
-
-def _kept(standing: Standing) -> talk.KeptAct:
-    """A standing mandate belongs to no case: its bytes are kept for every request that rests on it."""
-    attached, data = standing.attached, unb64(standing.attached.act)
-    act = read_act(data, {"Mandate": Mandate})
-    return talk.KeptAct(standing.act_hash, act.act, attached.by, act.kind, None, data, unb64(attached.salt),
-                        attached.approvals)
 
 
 def expired(apply_by: datetime | None, now: datetime) -> bool:

@@ -20,6 +20,7 @@ from arrp.core.messages import Act, Approval, Handling, Uses
 from arrp.core.request import Ask
 from arrp.node.directory import Directory
 from arrp.node.files import read_file
+from arrp.node.store import talk
 from arrp.wire.approvals import act_hash, b64, check_approval, unb64
 from arrp.wire.codec import act_bytes, loads, read_act
 from arrp.wire.envelope import Attached
@@ -99,6 +100,14 @@ def load_standing(folder: Path, me: str, directory: Directory) -> tuple[Standing
             raise Refused(f"{path}: {why}. Mend it, or move it out of {folder}.", code=why.code) from None
         found.append(standing)
     return tuple(found)
+
+
+def kept_act(standing: Standing) -> talk.KeptAct:
+    """A standing mandate belongs to no case: its bytes are kept for every request that rests on it."""
+    attached, data = standing.attached, unb64(standing.attached.act)
+    act = read_act(data, _BODIES)
+    return talk.KeptAct(standing.act_hash, act.act, attached.by, act.kind, None, data, unb64(attached.salt),
+                        attached.approvals)
 
 
 def _check_four_eyes(approvals: Sequence[Approval]) -> None:

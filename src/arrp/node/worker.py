@@ -42,7 +42,7 @@ MISSED_EVERY = timedelta(seconds=20)  # the same, where somebody was met whom ou
 PAUSE_SECONDS = 0.5
 GATHER_SECONDS = 0.01  # a look costs about what an act costs: under load one look finds what many commits left
 TICKS, CORE, PEERS, DOCUMENTS = "ticks", "the core", "comparing", "documents"  # lanes beside those of the peers
-DIRECTORY = "the directory"
+DIRECTORY, LEARNING = "the directory", "what answers taught"
 SENDS_PER_PEER = 4  # a peer that hangs holds no more threads than this, twice; one that failed holds one (F11)
 CORE_AT_ONCE = 4
 COMPARES_AT_ONCE = 2
@@ -230,6 +230,8 @@ class Worker:
             if self.node.keys.signing_id != before:
                 self._vouch_again()
             self._guarded(self.recovery.forget_again)
+            if self._room(LEARNING, 1):
+                self._do(LEARNING, [self.node.store], self.service.experience.read)
 
     def _fetch_newer(self) -> None:
         """R-34: every few minutes, and soon where a key or participant is met that ours does not know."""

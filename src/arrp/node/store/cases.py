@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -224,11 +224,13 @@ def erase(connection: Connection, id: str) -> None:
     connection.execute(update(cases).where(cases.c.id == id, of_account).values(key=f"erased {id}"))
 
 
-def feed(connection: Connection, after: int, most: int) -> list[tuple[int, str, Event]]:
-    """(position, case, event) of placed rows from position `after` on, in tree order."""
+def feed(connection: Connection, after: int, most: int, kinds: Collection[str] = ()) -> list[tuple[int, str, Event]]:
+    """(position, case, event) of placed rows from position `after` on, in tree order; of these kinds only, if any."""
     query = (
         select(events.c.position, events.c.case_id, events.c.lasting, events.c.private)
         .where(events.c.position >= after).order_by(events.c.position).limit(most)
     )
+    if kinds:
+        query = query.where(events.c.kind.in_(kinds))
     return [(row.position, row.case_id, joined(Event, row.lasting, row.private, BODIES))
             for row in connection.execute(query)]

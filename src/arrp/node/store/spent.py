@@ -39,6 +39,11 @@ def counted(connection: Connection, rules: Rules, given: Given, case_id: str) ->
         return rules
     if for_update(connection):
         _LOCK.run(connection, {})
+    return with_elsewhere(connection, rules, case_id)
+
+
+def with_elsewhere(connection: Connection, rules: Rules, case_id: str) -> Rules:
+    """The rules with what the other cases have used by now; who only looks keeps nobody from spending."""
     return replace(rules, elsewhere={
         act_hash: int(_SPENT.run(connection, {
             "of_peer": rules.me.id, "of_mandate": act_hash, "but_key": case_id}).fetchone()[0])
