@@ -301,7 +301,8 @@ class Judge:
             sure = sum(r.hold.claim.minor for r in case.wishes if r.hold and r.hold.state in ("confirmed", "secured"))
             if sure > loss.minor:
                 self.accuse("I1", node, f"{sure} is confirmed of a loss of {loss}")
-        for said in (*_credits(case), *_pins(case)):
+        pins = () if node in self.liars else _pins(case)  # a bank that lied once says of a hold what is not so
+        for said in (*_credits(case), *pins):
             self.accuse("I1", node, said)
 
     # --- time -----------------------------------------------------------------------------------------------------
