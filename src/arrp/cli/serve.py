@@ -15,6 +15,7 @@ from arrp.node import telemetry
 from arrp.node.clock import Clock
 from arrp.node.config import Config, load_config
 from arrp.node.home import Home
+from arrp.node.own_ledger import ledger_core
 from arrp.node.server import Doors
 from arrp.node.server import serve as run
 from arrp.node.service import Node
@@ -37,7 +38,10 @@ def node_at(config: Config) -> Node:
 
 
 def core_of(config: Config) -> Connector | None:
-    """What keeps the money: a simulated bank, clerks with their tasks, or nothing."""
+    """What keeps the money: a simulated bank, clerks, clerks beside a ledger that is read, or nothing."""
     if config.core == "simulated":
         return SimulatedCore(config.core_path, Clock().now)
-    return ManualCore(config.core_path, Clock().now) if config.core == "manual" else None
+    if config.core == "none":
+        return None
+    hands = ManualCore(config.core_path, Clock().now)
+    return hands if config.ledger is None else ledger_core(config.ledger, hands)

@@ -12,8 +12,12 @@ listen = "{listen}"  # host:port; in front of it a proxy with TLS
 # log_format = "text"  # text | json
 
 [core]
-kind = "{core}"  # none | simulated | manual: tasks for a clerk
+kind = "{core}"  # none | simulated | manual: tasks for a clerk | ledger: it is read, clerks hold
 # path = "core.db"  # the file of a simulated core, or of the clerks' tasks, below this directory
+# ledger =  # of kind ledger: csv:PATH | sql:URL | chain:PATH
+# query =  # of sql: what yields sequence,time,from,to,amount,asset,ref
+# opening =  # CSV account,amount,asset: what there was before the first row
+# accounts = []  # prefixes of the institutions whose accounts are kept here: ["PT0002"]; of a chain its name
 """
 
 RULES = """\
