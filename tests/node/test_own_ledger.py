@@ -16,14 +16,18 @@ from typing import Any
 
 import pytest
 
+from arrp.connectors.reading import CAN_ON_CHAIN
 from arrp.connectors.tasks import Result
 from arrp.core.account import institution_of
 from arrp.core.events import NamePayee, Return
 from arrp.core.money import Amount
 from arrp.core.request import Document, Terms
 from arrp.node.callers import owner
+from arrp.node.ledger_reading import book_rows, read_rows
 from arrp.node.ledger_settings import LedgerSettings
 from arrp.node.tasks import Tasks
+from arrp.trace.follow import follow
+from arrp.trace.found import Theft
 from arrp.wire.codec import dumps
 from tests.cli.running import ok
 from tests.conftest import ABOVE_THE_STORE
@@ -310,3 +314,42 @@ def test_two_banks_with_half_a_ledger_each_find_what_one_ledger_would(world: Wor
         one["account"]: minor(one) for one in central["held"]}
     assert ended == sum(map(minor, central["terminal"]))
     assert flows == {one["ref"]: minor(one) for one in central["flows"] if one["ref"] != "T0"}
+
+
+# --- a chain ---------------------------------------------------------------------------------------------
+
+CHAIN = "eip155:1"
+MINED = "Timestamp,Block,Tx_hash,From,To,Value_in_USD"
+STEPS = [(12, "b", "", "9.00"), (11, "a", "b", "100.00"), (13, "b", "c", "60.00"), (12, "d", "c", "5.00"),
+         (14, "c", "d", "45.00"), (13, "b", "c", "1.00")]
+
+
+def address(letter: str) -> str:
+    return f"0x{letter * 40}" if letter else ""
+
+
+def test_the_trail_of_one_address_of_a_chain(world: World, tmp_path: Path) -> None:
+    """R-44: everybody would see a hold, so nothing is held or told before an officer decided; then the legs are what
+    first in first out finds in the same export, and a clerk is to hold what is here."""
+    export = tmp_path / "transfers.csv"
+    export.write_text("\n".join([MINED, *(
+        f"2026-03-02 08:{block}:00,{block},0x{place},{address(source)},{address(target)},{value}"
+        for place, (block, source, target, value) in enumerate(STEPS)), ""]))
+    member = world.members["VASP-LT"]
+    world.publish("VASP-LT", replace(member.participant, answers_for=(CHAIN,), can=CAN_ON_CHAIN), member.keys)
+    world.with_ledger("VASP-LT", LedgerSettings("chain", str(export), "", None, (CHAIN,)))
+    world.run(minutes=2)
+    wallet = f"{CHAIN}:{address('b')}"
+    request = world.ask(world.report(payment("100.00 USD", wallet, f"{CHAIN}/tx:0x1")), "100.00 USD", wallet)
+    world.settle()
+    assert (legs(world, request), todo(world, "VASP-LT")) == ({}, [])
+    assert "a hold here is seen by everybody" in [
+        event.body.why for event in world.log("VASP-LT") if event.kind == "Escalated"]
+    world.officer("VASP-LT", "decide", ACCEPTED, request=request, by=("Lina",))
+    world.settle()
+    assert todo(world, "VASP-LT") == [("hold", "30.00 USD")]
+    rows = read_rows([export], chain=CHAIN)
+    ledger = book_rows(rows, {}, set()).ledger
+    (answer,) = follow(ledger, [Theft(ledger.refs.index(f"{CHAIN}/tx:0x1"))], "fifo").answers
+    assert legs(world, request) == {edge.ref: edge.units for edge in answer.flows if edge.source == wallet}
+    assert legs(world, request) == {f"{CHAIN}/tx:0x0": 900, f"{CHAIN}/tx:0x2": 6000, f"{CHAIN}/tx:0x5": 100}
