@@ -63,6 +63,11 @@ class KeptHere:
     opening: Mapping[_Pot, int]
     institutions: tuple[str, ...] = ()
 
+    @property
+    def text(self) -> str:
+        """The openings in one order: another opening numbers the coins otherwise, so it is part of what was read."""
+        return json.dumps(sorted((*pot, units) for pot, units in self.opening.items()))
+
     def keeps(self, account: str) -> bool:
         if not account or not self.institutions:
             return bool(account)
@@ -177,7 +182,7 @@ class OwnLedger:
             return
         if self._known is None:
             self._known = self._memory.reading()
-        read = _Rows() if batch.anew else self._read
+        read = _Rows(digest=sha256(self._here.text.encode())) if batch.anew else self._read
         rows, digest = self._known if batch.anew else (0, "")
         for row in batch.rows:
             read.take(row)
@@ -246,11 +251,26 @@ def _instant(row: OwnRow) -> datetime:
     return _EPOCH + timedelta(microseconds=row.time)
 
 
-def ledger_core(settings: LedgerSettings, hands: ManualCore) -> LedgerCore:
-    """The core of a node whose ledger is read while its clerks hold. Raises NotFound, Malformed."""
+@dataclass(frozen=True, slots=True)
+class OnlyLooking:
+    """The memory of who looks at a ledger and leaves nothing behind."""
+
+    memory: Memory
+
+    def reading(self) -> tuple[int, str]:
+        return self.memory.reading()
+
+    def keep_reading(self, rows: int, digest: str) -> None:
+        """The node will read so far itself."""
+
+
+def ledger_core(settings: LedgerSettings, hands: ManualCore, memory: Memory | None = None) -> LedgerCore:
+    """The core of a node whose ledger is read while its clerks hold. `memory`: the clerks' file, if not said.
+
+    Raises NotFound, Malformed."""
     chain = settings.accounts[0] if settings.form == "chain" else ""
     feed = SqlFeed(settings.place, settings.query) if settings.form == "sql" else FileFeed(Path(settings.place), chain)
-    ledger = OwnLedger(feed, KeptHere(_opening(settings.opening), settings.accounts), hands)
+    ledger = OwnLedger(feed, KeptHere(_opening(settings.opening), settings.accounts), memory or hands)
     return LedgerCore(ledger, hands, CAN_ON_CHAIN if chain else CAN)
 
 
