@@ -36,7 +36,7 @@ from arrp.core.errors import Conflict, Malformed, NotFound, Refused
 from arrp.core.ledger import End, Pin
 from arrp.core.money import Amount
 from arrp.node.ledger_settings import LedgerSettings
-from arrp.node.own_ledger import ledger_core
+from arrp.node.own_ledger import KeptHere, ledger_core
 from arrp.trace.account import follow_account
 
 START = datetime(2022, 6, 28, 9, 0, tzinfo=UTC)
@@ -290,6 +290,23 @@ def test_what_the_export_does_not_show_yet_is_not_free(bank: Bank) -> None:
     assert bank.core.transfers_since(REF, 1).transfers[0].hold == "H"
 
 
+def test_another_payment_to_the_payee_is_not_the_return(bank: Bank) -> None:
+    """Of another amount, before it was asked, or to somebody else under a name that is not its own."""
+    bank.at -= 2 * timedelta(days=1)
+    loss(bank)
+    bank.book("old", RUI, VICTIM, "100.00")
+    bank.at = START
+    bank.held(50_000)
+    payout = PayOut("ret1", 10_000, "consent", VICTIM, "Jan Bakker")
+    asked(lambda: bank.core.give_back("H", payout))
+    bank.does(reference="S-1", amount=Amount(10_000, "EUR"))
+    bank.book("less", RUI, VICTIM, "1.00")
+    bank.book("else", RUI, ANA, "100.00")
+    asked(lambda: bank.core.give_back("H", payout))
+    bank.book("right", RUI, VICTIM, "100.00")
+    assert bank.core.give_back("H", payout).sequence == 5
+
+
 # --- a ledger only grows ---------------------------------------------------------------------------------
 
 
@@ -363,6 +380,23 @@ def test_a_row_that_cannot_stand_is_named_and_stops_the_reading(bank: Bank, row:
     assert bank.core.find(QUESTION).sequence == 1
 
 
+def test_another_opening_is_another_ledger(bank: Bank) -> None:
+    """Its coins would have other numbers."""
+    bank.book("T", VICTIM, ANA, "1.00")
+    assert bank.core.find(Question("EUR", (), ANA)).booked == 1_100
+    bank.opening.write_text(bank.opening.read_text().replace("10.00", "11.00"))
+    bank.restart()
+    with pytest.raises(CoreDown, match="reads otherwise now"):
+        bank.core.find(Question("EUR", (), ANA))
+
+
+def test_from_an_account_to_itself_nothing_moves(bank: Bank) -> None:
+    loss(bank)
+    bank.book("self", RUI, RUI, "10.00")
+    ledger = bank.core.find(QUESTION).ledger
+    assert ([each.ref for each in ledger.transfers], ledger.as_of) == (["P1"], 2)
+
+
 def test_no_ledger_at_all(bank: Bank) -> None:
     bank.file.unlink()
     with pytest.raises(CoreDown, match=r"there is no ledger at .*: an export writes it there"):
@@ -392,6 +426,12 @@ def test_a_chain_is_public_and_stops_whole_addresses(chain: Bank) -> None:
     can = chain.core.can()
     assert (can.reach, can.public, can.in_flight, can.arm) == (Reach.ADDRESS, True, False, False)
     assert chain.core.stop("s", "0x1", 5) == Gone()
+
+
+def test_a_chain_is_not_the_one_whose_name_begins_alike() -> None:
+    here = KeptHere({}, ("eip155:1", "PT0002"))
+    accounts = (f"eip155:1:{A}", f"eip155:10:{A}", RUI, VICTIM, "till 7", "")
+    assert [here.keeps(account) for account in accounts] == [True, False, True, False, False, False]
 
 
 def test_a_chain_is_booked_block_by_block_and_never_re_ordered(chain: Bank) -> None:

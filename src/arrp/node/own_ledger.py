@@ -58,7 +58,7 @@ class Memory(Protocol):
 @dataclass(frozen=True, slots=True)
 class KeptHere:
     """What is known beside the rows. opening: minor units before the first. institutions: prefixes of those whose
-    accounts are kept here; none named, all accounts of the ledger are."""
+    accounts are kept here, a chain by its whole name; none named, all accounts of the ledger are."""
 
     opening: Mapping[_Pot, int]
     institutions: tuple[str, ...] = ()
@@ -71,7 +71,8 @@ class KeptHere:
     def keeps(self, account: str) -> bool:
         if not account or not self.institutions:
             return bool(account)
-        return _is_account(account) and institution_of(account).startswith(self.institutions)
+        at = institution_of(account) if _is_account(account) else ""
+        return any(at == one or (":" not in one and at.startswith(one)) for one in self.institutions)
 
 
 @dataclass(slots=True)
