@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
 
 from arrp.core.errors import Malformed, NotFound
 from arrp.wire.ledger_csv import NEEDED
@@ -153,7 +154,7 @@ class SqlFeed:
 
     def __init__(self, url: str, query: str) -> None:
         try:
-            self._engine = create_engine(make_url(url))
+            self._engine = create_engine(make_url(url), poolclass=NullPool)  # nothing stays open at the bank
         except (ArgumentError, NoSuchModuleError, ImportError):
             # the address is not printed: it may have a password
             raise Malformed("the address of the ledger is no database that can be reached from here, such as "
