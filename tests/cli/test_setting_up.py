@@ -49,6 +49,29 @@ def test_init_prints_where_the_entry_is_or_the_entry(tmp_path: Path) -> None:
     assert printed == json.loads(dumps(read_entry(tmp_path / "b" / "entry.json")))
 
 
+@pytest.mark.parametrize(
+    ("ledger", "public", "keeps"),
+    [("csv:export", False, "PT0002"), ("sql:sqlite:///core.db", False, "PT0002"), ("chain:x.csv", True, "eip155:1")],
+)
+def test_init_of_a_node_whose_ledger_is_read(tmp_path: Path, ledger: str, public: bool, keeps: str) -> None:
+    """Which accounts are its own follows from what it answers for; who has a chain says that a hold is public."""
+    ok("node", "init", tmp_path / "x", *BANK[:-1], keeps, "--core", "ledger", "--ledger", ledger)
+    config, can = load_config(tmp_path / "x"), read_entry(tmp_path / "x" / "entry.json").can
+    assert config.ledger is not None
+    assert (f"{config.ledger.form}:", config.ledger.accounts) == (ledger[: ledger.index(":") + 1], (keeps,))
+    assert can is not None
+    assert can.public is public
+
+
+@pytest.mark.parametrize("options", [
+    ("--core", "ledger"), ("--ledger", "csv:x"), ("--core", "manual", "--ledger", "csv:x"),
+    ("--core", "ledger", "--ledger", "chain:x", "--answers-for", "eip155:1"),
+])
+def test_init_of_half_a_ledger(tmp_path: Path, options: tuple[str, ...]) -> None:
+    assert arrp("node", "init", tmp_path / "x", *BANK, *options).exit_code == 2
+    assert not (tmp_path / "x").exists()
+
+
 def test_init_never_touches_a_node_that_is_there(home: Path) -> None:
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
     assert arrp("node", "init", home, *BANK).exit_code == 5

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arrp.cli.templates import NODE, RULES
+from arrp.cli.templates import NO_LEDGER, NODE, RULES
 from arrp.core.deadline import Power
 from arrp.core.errors import ArrpError, Malformed, NotFound, Refused
 from arrp.core.mandate import Mandate
@@ -21,6 +21,7 @@ from arrp.core.policy import Policy, Rules
 from arrp.law.telling import untold
 from arrp.node.config import load_config, load_rules, parse_listen, rules_digest
 from arrp.node.directory import Directory
+from arrp.node.ledger_settings import LedgerSettings
 from arrp.node.standing import Standing, draft_standing, load_standing, read_standing
 from arrp.wire.approvals import approve
 from arrp.wire.codec import dumps
@@ -79,6 +80,38 @@ def test_every_key_of_node_toml_counts(tmp_path: Path) -> None:
     assert (config.core, config.core_path) == ("simulated", tmp_path / "bank.db")
     assert config.store.endswith("@db/arrp")
     assert "secret" not in repr(config)
+
+
+def test_a_ledger_that_is_read(tmp_path: Path) -> None:
+    """Paths are below the home; an address with a password is not printed."""
+    text = ('id = "BANK-PT"\n[core]\nkind = "ledger"\npath = "tasks.db"\nledger = "csv:export"\n'
+            'opening = "opening.csv"\naccounts = ["PT0002"]\n')
+    config = load_config(home_of(tmp_path, node=text))
+    assert config.ledger == LedgerSettings("csv", str(tmp_path / "export"), "", tmp_path / "opening.csv", ("PT0002",))
+    text = ('id = "BANK-PT"\n[core]\nkind = "ledger"\nledger = "sql:postgresql+psycopg://u:secret@db/core"\n'
+            'query = "SELECT 1"\n')
+    config = load_config(home_of(tmp_path, node=text))
+    assert config.ledger is not None
+    assert (config.ledger.form, config.ledger.place.endswith("secret@db/core"), config.ledger.query) == (
+        "sql", True, "SELECT 1")
+    assert "secret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('kind = "ledger"', "ledger is csv:PATH, sql:URL or chain:PATH"),
+        ('kind = "ledger"\nledger = "xls:secret"', "ledger is csv:PATH, sql:URL or chain:PATH"),
+        ('kind = "ledger"\nledger = "sql:postgresql://u:secret@h/x"', 'query goes with ledger = "sql:URL"'),
+        ('kind = "ledger"\nledger = "csv:x"\nquery = "SELECT 1"', 'query goes with ledger = "sql:URL"'),
+        ('kind = "ledger"\nledger = "chain:x"', r'accounts names the chain of these exports, such as \["eip155:1"\]'),
+        ('kind = "manual"\nledger = "csv:x"', 'ledger is of kind = "ledger", and this one is "manual"'),
+    ],
+)
+def test_a_ledger_that_is_half_described(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(Malformed, match=fault) as found:
+        load_config(home_of(tmp_path, node=f'id = "A"\n[core]\n{text}\n'))
+    assert "secret" not in str(found.value)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +263,7 @@ def test_what_a_new_node_gets_as_comments_are_the_defaults(tmp_path: Path) -> No
     assert found.adopted == "name of the legal officer, 2026-11-22"
     assert found.calendar is not None
     assert found.calendar.off[date(2026, 11, 30)] == "announced late"
-    text = NODE.format(id="BANK-PT", listen="127.0.0.1:8443", home=tmp_path, core="none")
+    text = NODE.format(id="BANK-PT", listen="127.0.0.1:8443", home=tmp_path, core="none", ledger=NO_LEDGER)
     bare = load_config(home_of(tmp_path))
     assert load_config(home_of(tmp_path, node=text)) == bare
     assert load_config(home_of(tmp_path, node=re.sub(r"(?m)^# (\w+ = \S)", r"\1", text))) == bare

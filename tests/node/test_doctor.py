@@ -9,13 +9,16 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from arrp.connectors.books import Order
+from arrp.connectors.manual import ManualCore
 from arrp.core.errors import Unreachable
 from arrp.core.report import Party
 from arrp.node import doctor
 from arrp.node.config import Config
 from arrp.node.doctor import FAILING, OK, WARNING, Finding, Patient
+from arrp.node.ledger_settings import LedgerSettings
+from arrp.node.own_ledger import OnlyLooking, ledger_core
 from tests.node.life import LIFE, live
-from tests.node.world import ES, PT, World, amount
+from tests.node.world import ES, PT, START, World, amount
 
 
 @pytest.fixture
@@ -111,3 +114,29 @@ def test_a_home_without_keys_is_told_what_to_bring(patient: Patient) -> None:
     found = doctor.examine(patient)
     assert [one.state for one in found if one.what == "keys"] == [FAILING]
     assert not any(one.breaks_integrity for one in found)
+
+
+@pytest.mark.parametrize(
+    ("rows", "minutes", "state", "said"),
+    [
+        ("", 0, WARNING, "it has no row yet"),
+        ("2026-03-02T09:00:00Z,,A,1.00,EUR,T1\n", 5, OK, "its newest row, 1, is 5 min old"),
+        ("2026-03-02T09:00:00Z,,A,1.00,EUR,T1\n", 90, WARNING, "its newest row, 1, is 90 min old"),
+        ("2026-03-02,,A,1.00,EUR,T1\n", 5, FAILING, "row 1: time '2026-03-02' has no time zone"),
+    ],
+)
+def test_a_ledger_that_stands_still_or_cannot_be_read(
+    patient: Patient, tmp_path: Path, rows: str, minutes: int, state: str, said: str
+) -> None:
+    """It is looked at, and how far it was read is not written down."""
+    file = tmp_path / "ledger.csv"
+    file.write_text("time,from,to,amount,asset,ref\n" + rows)
+    hands = ManualCore(tmp_path / "tasks.db", patient.clock.now)
+    core = ledger_core(LedgerSettings("csv", str(file)), hands, OnlyLooking(hands))
+    (found,) = doctor._ledger(core.ledger, START + timedelta(minutes=minutes))
+    assert (found.what, found.state) == ("ledger", state)
+    assert said in found.seen
+    assert [one.what for one in doctor._core(Patient(patient.config, patient.clock, core, patient.reach))] == [
+        "ledger", "core"]
+    assert hands.reading() == (0, "")
+    core.close()

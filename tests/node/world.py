@@ -41,6 +41,8 @@ from arrp.node.hearing import Hearing
 from arrp.node.home import Found, fitted
 from arrp.node.http import problem
 from arrp.node.keys import NodeKeys, OfficerKey, fresh_keys, key_id, person_key
+from arrp.node.ledger_settings import LedgerSettings
+from arrp.node.own_ledger import ledger_core
 from arrp.node.service import Node, Service
 from arrp.node.standing import Standing, draft_standing
 from arrp.node.store import cases, talk
@@ -233,6 +235,13 @@ class World:
         """From now on the core of that institution is people: each wish is a task of theirs (R-99)."""
         self.core(id).close()
         self.members[id].core = ManualCore(self.folder / f"{id}.tasks", self.clock.now)  # type: ignore[assignment]
+        restarted(self, id)
+
+    def with_ledger(self, id: str, settings: LedgerSettings) -> None:
+        """From now on the ledger of that institution is read, and its clerks hold."""
+        self.core(id).close()
+        hands = ManualCore(self.folder / f"{id}.tasks", self.clock.now)
+        self.members[id].core = ledger_core(settings, hands)  # type: ignore[assignment]
         restarted(self, id)
 
     def close(self) -> None:

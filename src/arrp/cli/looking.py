@@ -32,7 +32,7 @@ def doctor(asked: Examining) -> None:
     """Look at permissions, disk, store, log, clock, keys, directory, peers and core; say what to do. Exit code 8 when
     what is stored is not what was stored."""
     config = load_config(asked.home)
-    core = core_of(config) if config.core_path.exists() else None  # looking makes no new one
+    core = core_of(config, looking=True)
     found = examine(Patient(config, Clock(), core, _reach))
     if asked.as_json:
         show_json([asdict(one) for one in found])

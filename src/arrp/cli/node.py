@@ -12,8 +12,9 @@ import typer
 
 from arrp.cli.asking import AsJson, command
 from arrp.cli.speaking import say, show, show_json
-from arrp.cli.templates import NODE, RULES
+from arrp.cli.templates import NO_LEDGER, NODE, RULES
 from arrp.connectors.manual import CAN as CLERKS
+from arrp.connectors.reading import CAN_ON_CHAIN
 from arrp.connectors.simulated import CAN
 from arrp.core.errors import Conflict, Malformed
 from arrp.core.policy import Contact, Participant
@@ -37,6 +38,10 @@ class CoreKind(StrEnum):
     NONE = "none"
     SIMULATED = "simulated"
     MANUAL = "manual"
+    LEDGER = "ledger"
+
+
+_CAN = {CoreKind.SIMULATED: CAN, CoreKind.MANUAL: CLERKS, CoreKind.LEDGER: CLERKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Init:
     )
     asset: Annotated[list[str], typer.Option(help="Token it issues, CAIP-19.")] = field(default_factory=list)
     core: Annotated[CoreKind, typer.Option(help="The core it speaks to.")] = CoreKind.NONE
+    ledger: Annotated[str, typer.Option(help="With --core ledger: csv:PATH, sql:URL or chain:PATH.")] = ""
     as_json: AsJson = False
 
 
@@ -70,8 +76,10 @@ def init(asked: Init) -> None:
     parse_listen(asked.listen)
     if (home / "node.toml").exists():
         raise Conflict(f"{home} is the home of a node already: choose another directory")
-    if not str(home).isprintable() or set(str(home)) & set('"\\'):
-        raise Malformed(f"{str(home)!r} cannot be written into a settings file: choose another directory")
+    for text in (str(home), asked.ledger):
+        if not text.isprintable() or set(text) & set('"\\'):
+            raise Malformed(f"{text!r} cannot be written into a settings file: choose another directory")
+    _check_ledger(asked)
     keys, now = new_node_keys(), Clock().now()
     entry = _entry(asked, keys, now)
     check_entry(entry)
@@ -80,7 +88,7 @@ def init(asked: Init) -> None:
     write_entry(home / "entry.json", entry, keys, now)
     (home / "mandates").mkdir(exist_ok=True)
     write_new(home / "rules.toml", RULES.encode())
-    settings = NODE.format(id=asked.id, listen=asked.listen, home=home, core=asked.core)
+    settings = NODE.format(id=asked.id, listen=asked.listen, home=home, core=asked.core, ledger=_ledger(asked))
     write_new(home / "node.toml", settings.encode(), mode=0o600)
     load_config(home)
     if asked.as_json:
@@ -88,6 +96,22 @@ def init(asked: Init) -> None:
     else:
         show(str(home / "entry.json"))
     say(f"next: arrp officer key, arrp officer add {asked.home} FRAGMENT; hand in entry.json; arrp directory publish")
+
+
+def _check_ledger(asked: Init) -> None:
+    if (asked.core is CoreKind.LEDGER) != bool(asked.ledger):
+        raise Malformed("--core ledger and --ledger go together: csv:PATH, sql:URL or chain:PATH")
+    if asked.ledger.startswith("chain:") and len(asked.answers_for) != 1:
+        raise Malformed("--ledger chain:PATH: of which chain? Say --answers-for eip155:1")
+
+
+def _ledger(asked: Init) -> str:
+    """The lines of node.toml that say which ledger is read; as comments where none is."""
+    if not asked.ledger:
+        return NO_LEDGER
+    accounts = ", ".join(f'"{prefix}"' for prefix in asked.answers_for)
+    query = 'query = """SELECT …"""\n' if asked.ledger.startswith("sql:") else ""
+    return f'ledger = "{asked.ledger}"\n{query}accounts = [{accounts}]'
 
 
 def contact(text: str) -> Contact:
@@ -114,5 +138,5 @@ def _entry(asked: Init, keys: NodeKeys, now: datetime) -> Participant:
         languages=tuple(asked.language),
         contacts=tuple(map(contact, asked.contact)),
         assets=tuple(asked.asset),
-        can={CoreKind.SIMULATED: CAN, CoreKind.MANUAL: CLERKS}.get(asked.core),
+        can=CAN_ON_CHAIN if asked.ledger.startswith("chain:") else _CAN.get(asked.core),
     )

@@ -15,6 +15,7 @@ from arrp.node import telemetry
 from arrp.node.clock import Clock
 from arrp.node.config import Config, load_config
 from arrp.node.home import Home
+from arrp.node.own_ledger import OnlyLooking, ledger_core
 from arrp.node.server import Doors
 from arrp.node.server import serve as run
 from arrp.node.service import Node
@@ -36,8 +37,17 @@ def node_at(config: Config) -> Node:
     return Home(config).open(Clock())
 
 
-def core_of(config: Config) -> Connector | None:
-    """What keeps the money: a simulated bank, clerks with their tasks, or nothing."""
+def core_of(config: Config, *, looking: bool = False) -> Connector | None:
+    """What keeps the money: a simulated bank, clerks, clerks beside a ledger that is read, or nothing. Who is only
+    `looking` makes none, and does not say how far a ledger was read. Raises NotFound, Malformed."""
+    if looking and not config.core_path.exists() and config.ledger is None:
+        return None
     if config.core == "simulated":
         return SimulatedCore(config.core_path, Clock().now)
-    return ManualCore(config.core_path, Clock().now) if config.core == "manual" else None
+    if config.core == "none":
+        return None
+    is_new = looking and not config.core_path.exists()
+    hands = ManualCore(Path(":memory:") if is_new else config.core_path, Clock().now)
+    if config.ledger is None:
+        return hands
+    return ledger_core(config.ledger, hands, OnlyLooking(hands) if looking else None)

@@ -12,9 +12,18 @@ listen = "{listen}"  # host:port; in front of it a proxy with TLS
 # log_format = "text"  # text | json
 
 [core]
-kind = "{core}"  # none | simulated | manual: tasks for a clerk
+kind = "{core}"  # none | simulated | manual: tasks for a clerk | ledger: it is read, clerks hold
 # path = "core.db"  # the file of a simulated core, or of the clerks' tasks, below this directory
+# Of kind ledger. A path is below this directory; of sql a query yields sequence,time,from,to,amount,asset,ref;
+# accounts are prefixes of the institutions whose accounts are kept here, or the chain.
+{ledger}
+# opening =  # CSV account,amount,asset: what there was before the first row
 """
+
+NO_LEDGER = """\
+# ledger =  # csv:PATH | sql:URL | chain:PATH
+# query =  # of sql: what is read
+# accounts = []"""
 
 RULES = """\
 # What this node may do before an officer looked. As it stands it does nothing by itself: unknown law, no automatic act.

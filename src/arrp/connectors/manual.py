@@ -61,10 +61,10 @@ class ManualCore:
     """The tasks of one bank; the file is the bank as far as its clerks typed it."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
-        self._clock, self._book = clock, TaskBook(path)
+        self._clock, self.book = clock, TaskBook(path)
 
     def close(self) -> None:
-        self._book.close()
+        self.book.close()
 
     # --- the contract -------------------------------------------------------------------------------
 
@@ -73,11 +73,11 @@ class ManualCore:
 
     def find(self, question: Question) -> Found:
         wish = to_find(question)
-        with self._book.transaction():
+        with self.book.transaction():
             row = self._asked("find", str(wish["ref"]), wish)
             if row is not None:
                 return self._found(question, row)
-        raise self._not_yet("find", str(wish["ref"]))
+        raise self.not_yet("find", str(wish["ref"]))
 
     def hold(self, ref: str, account_ref: str, amount: int, until: datetime | None) -> Held | Cannot:
         wish = {"ref": ref, "account_ref": account_ref, "amount": amount, "until": to_text(until)}
@@ -89,8 +89,8 @@ class ManualCore:
         return answer
 
     def release(self, ref: str, to_amount: int) -> Released | Cannot:
-        with self._book.transaction():
-            hold = self._book.hold(ref)
+        with self.book.transaction():
+            hold = self.book.hold(ref)
             if hold is None:
                 return Cannot(Why.NOT_FOUND)
             if hold["amount"] <= to_amount:
@@ -99,8 +99,8 @@ class ManualCore:
         return answer
 
     def extend(self, ref: str, until: datetime | None) -> Held | Cannot:
-        with self._book.transaction():
-            hold = self._book.hold(ref)
+        with self.book.transaction():
+            hold = self.book.hold(ref)
         if hold is None:
             return Cannot(Why.NOT_FOUND)
         if hold["amount"] == 0:
@@ -116,84 +116,96 @@ class ManualCore:
         return self._pay_out("hand_over", ref, payout)
 
     def status(self, ref: str) -> Status:
-        with self._book.transaction():
-            hold = self._book.hold(ref)
+        with self.book.transaction():
+            hold = self.book.hold(ref)
         if hold is None:
             return Status(HoldState.UNKNOWN)
         until = to_time(hold["until"]) if hold["until"] else None
         return Status(HoldState(hold["state"]), hold["amount"], hold["reference"], hold["last"], until)
 
     def holds(self) -> tuple[InForce, ...]:
-        with self._book.transaction():
-            rows = self._book.rows("SELECT * FROM holds WHERE amount > 0 ORDER BY ref")
+        with self.book.transaction():
+            rows = self.book.rows("SELECT * FROM holds WHERE amount > 0 ORDER BY ref")
         return tuple(InForce(r["ref"], r["reference"], r["amount"], r["last"],
                              to_time(r["until"]) if r["until"] else None, r["flight"], r["account"]) for r in rows)
 
     def transfers_since(self, account_ref: str, sequence: int) -> Statement:
-        with self._book.transaction():
+        with self.book.transaction():
             self._account(account_ref)
-            return Statement(self._book.ledger(account_ref, sequence), self._book.sequence)
+            return Statement(self.book.ledger(account_ref, sequence), self.book.sequence)
 
     # --- the clerk's side ---------------------------------------------------------------------------
 
     def tasks(self, *, done: bool = False) -> list[Task]:
         """Open tasks, the most urgent first; or those that are done, the newest first. A release that another
         one, or a return, has made needless is not open any more."""
-        with self._book.transaction():
+        with self.book.transaction():
             order = "done_at DESC, id DESC" if done else "due_at, id"
-            rows = self._book.rows(f"SELECT * FROM tasks WHERE (done_at IS NOT NULL) = ? ORDER BY {order}", done)  # noqa: S608
-            return [self._book.shown(row) for row in rows if done or not self._is_needless(row)]
+            rows = self.book.rows(f"SELECT * FROM tasks WHERE (done_at IS NOT NULL) = ? ORDER BY {order}", done)  # noqa: S608
+            return [self.book.shown(row) for row in rows if done or not self._is_needless(row)]
 
     def task(self, id: int) -> Task:
         """Raises NotFound."""
-        with self._book.transaction():
-            return self._book.shown(self._book.task(id))
+        with self.book.transaction():
+            return self.book.shown(self.book.task(id))
 
     def done(self, id: int, result: Result) -> Task:
         """What the clerk did. Raises NotFound, Malformed, and Conflict where another result was typed before."""
         now = self._clock()
-        with self._book.transaction():
-            row = self._book.task(id)
+        with self.book.transaction():
+            row = self.book.task(id)
             if row["result"] is None:
-                _check(result, self._book.shown(row), now)
+                _check(result, self.book.shown(row), now)
                 verb, wish = row["verb"], json.loads(row["wish"])
                 answer = _no(verb, result) if result.cannot else _DONE[verb](self, wish, result)
-                self._book.close_task(id, result, answer, now)
+                self.book.close_task(id, result, answer, now)
             elif row["result"] != content_of(result):
                 raise Conflict(f"task {id} was done at {row['done_at']} with another result: arrp task show {id}. What "
                                "changed since is another task, or typed with arrp task ledger")
-            return self._book.shown(self._book.task(id))
+            return self.book.shown(self.book.task(id))
 
     def add_lines(self, account_ref: str, lines: tuple[Line, ...]) -> int:
         """Movements that a clerk read since. Answers how much is booked now. Raises NotFound, Malformed, Conflict."""
-        with self._book.transaction():
+        with self.book.transaction():
             account = self._account(account_ref)
             self._enter(account_ref, account["asset"], lines)
-            return self._book.booked(account_ref)
+            return self.book.booked(account_ref)
+
+    # --- how far a ledger was read, where one is (connectors/reading.py) ------------------------------
+
+    def reading(self) -> tuple[int, str]:
+        """How many of its rows were read, and their digest; (0, "") before the first."""
+        with self.book.transaction():
+            return self.book.reading
+
+    def keep_reading(self, rows: int, digest: str) -> None:
+        with self.book.transaction():
+            self.book.keep_reading(rows, digest)
 
     # --- inside -------------------------------------------------------------------------------------
 
     def _asked(self, verb: str, key: str, wish: dict[str, Any]) -> Row | None:
         """The task once it is done; None before."""
-        row = self._book.ask(verb, key, wish, self._clock())
+        row = self.book.ask(verb, key, wish, self._clock())
         return row if row["result"] is not None else None
 
     def _do(self, verb: str, key: str, wish: dict[str, Any]) -> Any:
-        with self._book.transaction():
+        with self.book.transaction():
             row = self._asked(verb, key, wish)
         if row is None:
-            raise self._not_yet(verb, key)
+            raise self.not_yet(verb, key)
         return _answer(json.loads(row["answer"]))
 
-    def _not_yet(self, verb: str, key: str) -> NotYet:
-        with self._book.transaction():
-            row = self._book.row("SELECT * FROM tasks WHERE key = ?", f"{verb} {key}")
+    def not_yet(self, verb: str, key: str) -> NotYet:
+        """What to raise while that task is not done."""
+        with self.book.transaction():
+            row = self.book.row("SELECT * FROM tasks WHERE key = ?", f"{verb} {key}")
         assert row is not None
         return NotYet(str(row["id"]), overdue=self._clock() >= to_time(row["due_at"]))
 
     def _pay_out(self, verb: str, ref: str, payout: PayOut) -> Returned | Cannot:
-        with self._book.transaction():
-            hold = self._book.hold(ref)
+        with self.book.transaction():
+            hold = self.book.hold(ref)
         if hold is None:
             return Cannot(Why.NOT_FOUND)
         wish = self._about(ref, amount=payout.amount, payout=payout.ref, payee=payout.payee,
@@ -202,19 +214,19 @@ class ManualCore:
         return answer
 
     def _about(self, ref: str, **wish: Any) -> dict[str, Any]:
-        with self._book.transaction():
-            hold = self._book.hold(ref)
+        with self.book.transaction():
+            hold = self.book.hold(ref)
         assert hold is not None
         return {"ref": ref, "account_ref": hold["account"], "uetr": hold["flight"],
                 "hold_reference": hold["reference"], **wish}
 
     def _is_needless(self, row: Row) -> bool:
         wish = json.loads(row["wish"])
-        hold = self._book.hold(wish["ref"]) if row["verb"] == "release" else None
+        hold = self.book.hold(wish["ref"]) if row["verb"] == "release" else None
         return hold is not None and hold["amount"] <= wish["amount"]
 
     def _account(self, ref: str) -> Row:
-        found = self._book.row("SELECT * FROM accounts WHERE ref = ?", ref)
+        found = self.book.row("SELECT * FROM accounts WHERE ref = ?", ref)
         if found is None:
             raise no_account(ref)
         return found
@@ -222,7 +234,7 @@ class ManualCore:
     def _enter(self, account: str, asset: str, lines: tuple[Line, ...]) -> None:
         _check_asset(asset, lines)
         for line in sorted(lines, key=lambda line: line.at):
-            self._book.enter(account, line)
+            self.book.enter(account, line)
 
     # --- what a result does -------------------------------------------------------------------------
 
@@ -237,17 +249,17 @@ class ManualCore:
             raise Malformed(f"asked was about an account in {wish['asset']}")
         lines = (*result.credits, *result.lines)
         _check_asset(wish["asset"], lines)
-        known = self._book.row("SELECT * FROM accounts WHERE ref = ?", result.account_ref)
+        known = self.book.row("SELECT * FROM accounts WHERE ref = ?", result.account_ref)
         if known is None:
             self._open(wish["asset"], result, lines)
         self._enter(result.account_ref, wish["asset"], lines)
-        booked = self._book.booked(result.account_ref)
+        booked = self.book.booked(result.account_ref)
         if booked != result.booked.minor:
             shown = Amount(booked, wish["asset"]) if booked >= 0 else "less than nothing"
             raise Malformed(f"the transfers typed of account {result.account_ref} leave {shown}, not {result.booked}: "
                             "type those that are missing, with --transfers")
-        reserved = booked - result.free.minor - self._book.held(result.account_ref)
-        self._book.write("UPDATE accounts SET holder = ?, status = ?, reserved = ? WHERE ref = ?", result.holder,
+        reserved = booked - result.free.minor - self.book.held(result.account_ref)
+        self.book.write("UPDATE accounts SET holder = ?, status = ?, reserved = ? WHERE ref = ?", result.holder,
                          result.status, max(0, reserved), result.account_ref)  # fmt: skip
         return {"kind": "Found", "account_ref": result.account_ref, "credits": [line.ref for line in result.credits]}
 
@@ -258,25 +270,25 @@ class ManualCore:
         if opening < 0:
             raise Malformed(f"{Amount(-opening, asset)} of what came in is not there any more: type the transfers out "
                             "since the credit, with --transfers")
-        self._book.write("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, 0)", result.account_ref, asset, result.holder,
+        self.book.write("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, 0)", result.account_ref, asset, result.holder,
                          result.status, opening)  # fmt: skip
 
     def held(self, wish: dict[str, Any], result: Result) -> dict[str, Any]:
         account, amount = self._account(wish["account_ref"]), _amount(result)
         before = tuple(line for line in result.lines if line.at <= result.at)
         self._enter(account["ref"], account["asset"], before)
-        there = self._book.booked(account["ref"]) - self._book.held(account["ref"])
+        there = self.book.booked(account["ref"]) - self.book.held(account["ref"])
         if amount > there:
             left = Amount(max(0, there), account["asset"])
-            raise Malformed(f"{result.amount} cannot be held: the transfers typed leave {left} that no hold has. Type "
+            raise Malformed(f"{result.amount} cannot be held: the transfers here leave {left} that no hold has. Type "
                             "those that are missing, or what is really held")
         answer = self._place(wish, result, amount, wish["account_ref"])
         self._enter(account["ref"], account["asset"], tuple(line for line in result.lines if line not in before))
         return {"kind": "Held", **answer, "until": wish["until"]}
 
     def _place(self, wish: dict[str, Any], result: Result, amount: int, account: str) -> dict[str, Any]:
-        sequence = self._book.next(result.at)
-        self._book.write("INSERT INTO holds VALUES (?, ?, ?, ?, ?, 'held', ?, ?)", wish["ref"], account,
+        sequence = self.book.next(result.at)
+        self.book.write("INSERT INTO holds VALUES (?, ?, ?, ?, ?, 'held', ?, ?)", wish["ref"], account,
                          wish.get("uetr", ""), result.reference, amount, wish.get("until"), sequence)  # fmt: skip
         return {"reference": result.reference, "amount": amount, "sequence": sequence, "at": to_text(result.at)}
 
@@ -288,28 +300,28 @@ class ManualCore:
 
     def released(self, wish: dict[str, Any], result: Result) -> dict[str, Any]:
         assert result.amount is not None
-        sequence = self._book.change_hold(wish["ref"], result.amount.minor, HoldState.RELEASED, result.at)
+        sequence = self.book.change_hold(wish["ref"], result.amount.minor, HoldState.RELEASED, result.at)
         return {"kind": "Released", "reference": result.reference, "amount": result.amount.minor, "sequence": sequence}
 
     def extended(self, wish: dict[str, Any], result: Result) -> dict[str, Any]:
-        hold = self._book.hold(wish["ref"])
+        hold = self.book.hold(wish["ref"])
         assert hold is not None
-        self._book.write("UPDATE holds SET until = ? WHERE ref = ?", wish["until"], wish["ref"])
-        sequence = self._book.change_hold(wish["ref"], hold["amount"], hold["state"], result.at)
+        self.book.write("UPDATE holds SET until = ? WHERE ref = ?", wish["until"], wish["ref"])
+        sequence = self.book.change_hold(wish["ref"], hold["amount"], hold["state"], result.at)
         return {"kind": "Held", "reference": result.reference, "amount": hold["amount"], "sequence": sequence,
                 "at": to_text(result.at), "until": wish["until"]}
 
     def sent(self, wish: dict[str, Any], result: Result, state: HoldState) -> dict[str, Any]:
-        hold, amount = self._book.hold(wish["ref"]), _amount(result)
+        hold, amount = self.book.hold(wish["ref"]), _amount(result)
         assert hold is not None
         if amount > hold["amount"]:
             raise Malformed(f"{result.amount} was not held any more: {hold['amount']} minor units are")
-        sequence = self._book.change_hold(wish["ref"], hold["amount"] - amount, state, result.at)
+        sequence = self.book.change_hold(wish["ref"], hold["amount"] - amount, state, result.at)
         if hold["account"]:
             asset = self._account(hold["account"])["asset"]
             line = Line(False, Amount(amount, asset), result.at, wish["payout"], wish["payee"], wish["payee_name"])
-            self._book.enter(hold["account"], line, wish["ref"])
-            sequence = self._book.sequence
+            self.book.enter(hold["account"], line, wish["ref"])
+            sequence = self.book.sequence
         return {"kind": "Returned", "reference": result.reference, "transfer": wish["payout"], "amount": amount,
                 "left": hold["amount"] - amount, "sequence": sequence}
 
@@ -317,18 +329,18 @@ class ManualCore:
 
     def _found(self, question: Question, row: Row) -> Found:
         """What the clerk found, with every movement typed since."""
-        answer, sequence = json.loads(row["answer"]), self._book.sequence
+        answer, sequence = json.loads(row["answer"]), self.book.sequence
         if answer["kind"] == "Cannot" or not answer["account_ref"]:
             differs = Comparison("account", Compared.DIFFERS)
             return Found(AccountStatus.NONE, sequence, comparisons=(differs, compare_names(question.creditor_name, "")))
         account = self._account(answer["account_ref"])
-        ledger = Ledger(account["opening"], self._book.ledger(account["ref"]), sequence)
+        ledger = Ledger(account["opening"], self.book.ledger(account["ref"]), sequence)
         first, *others = question.credits
         said = replace(question, credits=(replace(first, refs=(*first.refs, *answer["credits"])), *others))
         named = [each for each in ledger.transfers if each.ref in (*answer["credits"], *first.refs)]
         matching = compare(said, account["holder"], named)
-        booked = self._book.booked(account["ref"])
-        free = max(0, booked - self._book.held(account["ref"]) - account["reserved"])
+        booked = self.book.booked(account["ref"])
+        free = max(0, booked - self.book.held(account["ref"]) - account["reserved"])
         return Found(AccountStatus(account["status"]), sequence, max(0, booked), free, matching.comparisons,
                      matching.credits, ledger, account["ref"])
 

@@ -1,13 +1,15 @@
 """What a clerk is asked and what a clerk answers: tasks with a clock, in a file of their own (R-99).
 
 The file also keeps what clerks stated of each account: the ledger from the credit on, and the holds.
-Booking sequences are those of this file, in the order in which things were typed.
+Booking sequences are those of this file, in the order in which things were typed. Where the ledger is
+read (connectors/reading.py), the file keeps how far, and where in it each thing that was typed stands.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from sqlite3 import Row
@@ -38,6 +40,10 @@ CREATE TABLE IF NOT EXISTS holds (
     ref TEXT PRIMARY KEY, account TEXT NOT NULL, flight TEXT NOT NULL, reference TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount >= 0), state TEXT NOT NULL, until TEXT,
     last INTEGER NOT NULL REFERENCES journal) STRICT;
+CREATE TABLE IF NOT EXISTS places (
+    sequence INTEGER PRIMARY KEY REFERENCES journal, booked INTEGER NOT NULL CHECK (booked >= 0)) STRICT;
+CREATE TABLE IF NOT EXISTS readings (
+    id INTEGER PRIMARY KEY CHECK (id = 1), rows INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
 """
 
 
@@ -92,6 +98,23 @@ class Task:
     due_at: datetime
     done_at: datetime | None
     result: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Held money that a clerk is to send, or sent: `payout` is our name of the transfer, `reference` the core's.
+
+    sequence: of this file, 0 until it is done. is_told: the node knows where in the ledger it stands.
+    """
+
+    payout: str
+    reference: str
+    amount: int
+    payee: str
+    hold: str
+    asked_at: datetime
+    sequence: int
+    is_told: bool
 
 
 def no_task(id: int) -> NotFound:
@@ -188,6 +211,50 @@ class TaskBook(CoreFile):
         self.write("UPDATE holds SET amount = ?, state = ?, last = ? WHERE ref = ?",
                    amount, "held" if amount else state, sequence, ref)  # fmt: skip
         return sequence
+
+    # --- beside a ledger that is read ---------------------------------------------------------------
+
+    def learn(self, account: str, asset: str, holder: str, booked: int) -> None:
+        """What a ledger says is booked there now, so that a clerk's answer can be checked against it."""
+        self.write("INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, 'open', 0, 0)", account, asset, holder)
+        typed = self.booked(account) - self.number("SELECT opening FROM accounts WHERE ref = ?", account)
+        self.write("UPDATE accounts SET holder = ?, opening = ? WHERE ref = ?", holder, max(0, booked - typed), account)
+
+    def place(self, sequence: int, booked_by: Callable[[datetime], int]) -> int:
+        """Where in the ledger that is read the line `sequence` of this file stands; asked once, kept for ever."""
+        known = self.row("SELECT booked FROM places WHERE sequence = ?", sequence)
+        if known is not None:
+            return int(known["booked"])
+        at = self.row("SELECT at FROM journal WHERE sequence = ?", sequence)
+        assert at is not None
+        booked = booked_by(to_time(at["at"]))
+        self.write("INSERT INTO places VALUES (?, ?)", sequence, booked)
+        return booked
+
+    def sendings(self, account: str) -> list[Sending]:
+        """Returns and handings over of the account that were not refused, as they were asked."""
+        rows = self.rows("SELECT * FROM tasks WHERE verb IN ('give_back', 'hand_over') ORDER BY id")
+        found = [_sending(json.loads(row["wish"]), row) for row in rows
+                 if json.loads(row["wish"])["account_ref"] == account]
+        told = {row["sequence"] for row in self.rows("SELECT sequence FROM places")}
+        return [replace(one, is_told=one.sequence in told) for one in found if one is not None]
+
+    @property
+    def reading(self) -> tuple[int, str]:
+        """How many rows of the ledger were read, and their digest."""
+        row = self.row("SELECT rows, digest FROM readings")
+        return (row["rows"], row["digest"]) if row is not None else (0, "")
+
+    def keep_reading(self, rows: int, digest: str) -> None:
+        self.write("INSERT OR REPLACE INTO readings VALUES (1, ?, ?)", rows, digest)
+
+
+def _sending(wish: dict[str, Any], row: Row) -> Sending | None:
+    answer = json.loads(row["answer"]) if row["answer"] else {"kind": ""}
+    if answer["kind"] == "Cannot":
+        return None
+    return Sending(wish["payout"], answer.get("reference", ""), answer.get("amount", wish["amount"]), wish["payee"],
+                   wish["ref"], to_time(row["asked_at"]), int(answer.get("sequence", 0)), is_told=False)
 
 
 def content_of(result: Result) -> str:

@@ -148,6 +148,8 @@ def not_at_once(step: Step, request: Request, tally: Tally) -> str | None:
     power = step.rules.own_power()
     if power is None or power.provisional is None:
         return "no adopted law allows a hold before an officer decided"
+    if step.rules.me.can is not None and step.rules.me.can.public:
+        return "a hold here is seen by everybody"  # none on a chain before somebody decided it
     if undecided_until(step, request, power, step.now) <= step.now:
         return "the time this credit may be held undecided is used up"
     requester = step.rules.participant(request.peer)

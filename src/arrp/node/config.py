@@ -21,8 +21,9 @@ log_format          text                text | json: one object per line
 [directory]
 from                []                  where newer versions are asked for: ["https://…/directory"]; none = our peers
 [core]
-kind                none                none | simulated | manual: tasks for a clerk (R-99)
+kind                none                none | simulated | manual: tasks for a clerk (R-99) | ledger: read, clerks hold
 path                core.db             the file of a simulated core, or of the clerks' tasks, below HOME
+ledger, query, opening, accounts        of kind ledger: node/ledger_settings
 
 rules.toml          default   unit, limits
 [policy]                      what the node does before an officer looked (R-17); by default nothing
@@ -94,6 +95,7 @@ from arrp.law.telling import untold
 from arrp.node.calling import EXCHANGE_SECONDS, PUBLIC, Network, Reach
 from arrp.node.directory import Directory
 from arrp.node.files import read_file
+from arrp.node.ledger_settings import LedgerSettings, ledger_settings
 from arrp.node.powers import Adopted, adopted_power, own_days
 from arrp.node.standing import load_standing
 from arrp.wire.entry import KINDS, check_address
@@ -120,6 +122,7 @@ class Config:
     api: tuple[str, int] | None = None
     reach: Reach = PUBLIC
     sources: tuple[str, ...] = ()
+    ledger: LedgerSettings | None = None
 
     @property
     def directory(self) -> Path:
@@ -141,7 +144,7 @@ def load_config(home: Path) -> Config:
     store = node["store"] or f"sqlite:///{home / 'node.db'}"
     return Config(home, node["id"], host, port, store, node["log_level"], node["log_format"], core["kind"],
                   home / core["path"], parse_listen(node["api"]) if node["api"] else None,
-                  Reach(node["networks"], node["exchange_seconds"]), directory["from"])
+                  Reach(node["networks"], node["exchange_seconds"]), directory["from"], ledger_settings(home, core))
 
 
 def load_rules(config: Config, directory: Directory) -> Rules:
@@ -337,7 +340,9 @@ _NODE = {
     "directory": _Key(_table, {}),
 }
 _DIRECTORY = {"from": _Key(_addresses, ())}
-_CORE = {"kind": _Key(partial(_one_of, ("none", "simulated", "manual")), "none"), "path": _Key(_text, "core.db")}
+_CORE = {"kind": _Key(partial(_one_of, ("none", "simulated", "manual", "ledger")), "none"),
+         "path": _Key(_text, "core.db"), "ledger": _Key(_text, ""), "query": _Key(_text, ""),
+         "opening": _Key(_text, ""), "accounts": _Key(_texts, ())}
 _RULES = {"policy": _Key(_table, {}), "clocks": _Key(_table, {}), "retention": _Key(_table, {}),
           "power": _Key(_tables, []), "adopted": _Key(_tables, []), "day": _Key(_tables, [])}
 _RETENTION = {"unfounded_days": _Key(_within(0, 36500), 90), "others_days": _Key(_within(1, 36500), 1825)}

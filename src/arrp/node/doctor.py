@@ -16,6 +16,7 @@ from sqlalchemy import Connection, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from arrp.connectors import Connector
+from arrp.connectors.reading import AccountLedger, LedgerCore
 from arrp.core.errors import ArrpError
 from arrp.node.clock import Clock
 from arrp.node.config import Config
@@ -30,6 +31,7 @@ from arrp.node.verify import verify
 
 OK, WARNING, FAILING = "ok", "warning", "failing"
 SKEW = timedelta(seconds=5)
+LEDGER_OLD = timedelta(hours=1)
 LATE = timedelta(seconds=60)  # I6
 WAITING = timedelta(minutes=5)
 FREE_PART = 0.10
@@ -267,6 +269,8 @@ def _core(patient: Patient) -> Iterator[Finding]:
         if patient.config.core != "none":
             yield Finding("core", FAILING, "it is not connected", "[core] in node.toml")
         return
+    if isinstance(patient.core, LedgerCore):
+        yield from _ledger(patient.core.ledger, patient.clock.now())
     try:
         patient.core.can()
         in_force = patient.core.holds()
@@ -284,6 +288,22 @@ def _core(patient: Patient) -> Iterator[Finding]:
                       "ask who placed them; a node that is recovering may still learn it")
     if not late and not unknown:
         yield Finding("core", OK, f"{len(in_force)} holds in force, each known here")
+
+
+def _ledger(ledger: AccountLedger, now: datetime) -> Iterator[Finding]:
+    """A hold rests on what the ledger shows, and money moves on in minutes: an export that stands still is behind."""
+    try:
+        newest, at = ledger.newest()
+    except ArrpError as error:
+        yield Finding("ledger", FAILING, str(error), "nothing is found or told meanwhile; what is held stays held")
+        return
+    if at is None:
+        yield Finding("ledger", WARNING, "it has no row yet", "is the export running?")
+    elif now - at > LEDGER_OLD:
+        yield Finding("ledger", WARNING, f"its newest row, {newest}, is {_minutes(now - at)} old",
+                      "is the export running? what left since is not seen")
+    else:
+        yield Finding("ledger", OK, f"its newest row, {newest}, is {_minutes(now - at)} old")
 
 
 def _unknown(patient: Patient, refs: set[str]) -> set[str]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from arrp.connectors import Connector
 from arrp.connectors.manual import ManualCore, to_find
+from arrp.connectors.reading import LedgerCore
 from arrp.connectors.tasks import Line, Result, Task, no_account, no_task
 from arrp.core.errors import Malformed, Refused
 from arrp.core.events import Intent, Verb
@@ -43,10 +44,11 @@ class Tasks:
         self.service, self._core = service, core
 
     @property
-    def core(self) -> ManualCore:
+    def core(self) -> ManualCore | LedgerCore:
         """Raises Refused where money is not kept by clerks."""
-        if not isinstance(self._core, ManualCore):
-            raise Refused('this node gives no tasks to clerks: [core] kind = "manual" in node.toml does', rule="R-99")
+        if not isinstance(self._core, ManualCore | LedgerCore):
+            raise Refused('this node gives no tasks to clerks: [core] kind = "manual" in node.toml does, or "ledger"',
+                          rule="R-99")
         return self._core
 
     def listed(self, caller: Caller, done: bool = False) -> list[dict[str, Any]]:

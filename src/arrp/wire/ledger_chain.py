@@ -33,8 +33,7 @@ def read_chain_csv(lines: Iterable[str], chain: str, rows: Rows | None = None) -
     Raises Malformed for a header or a chain that cannot be used.
     """
     rows = Rows() if rows is None else rows
-    if not _CHAIN.fullmatch(chain):
-        raise Malformed(f"which chain are these transfers of? {chain!r} is no CAIP-2 name such as eip155:1")
+    check_chain(chain)
     reader = csv.DictReader(lines, strict=True)
     if lacking := [name for name in CHAIN_NEEDED if name not in (reader.fieldnames or ())]:
         raise Malformed(f"the header has no {', '.join(lacking)}: it is {','.join(CHAIN_NEEDED)}, more columns allowed")
@@ -55,17 +54,28 @@ def _book(found: Sequence[tuple[int, Sequence[str]]], chain: str, rows: Rows) ->
         else:
             rows.row = before + number
             rows.refuse(f"block {cells[1]!r} is not a whole number")
-    for _, number, (time, _, transaction, source, target, value) in sorted(readable, key=lambda row: row[:2]):
-        of_transaction[transaction] += 1
-        place = of_transaction[transaction]
-        ref = f"{chain}/tx:{transaction}" if transaction else ""
-        at = _TIME.fullmatch(time)
+    for _, number, cells in sorted(readable, key=lambda row: row[:2]):
+        of_transaction[cells[2]] += 1
         rows.row = before + number - 1
-        rows.take([
-            f"{at[1]}T{at[2]}Z" if at else time, _account(chain, source), _account(chain, target), value, ASSET,
-            f"{ref}#{place}" if place > 1 else ref, "", "", ref, "",
-        ])  # fmt: skip
+        rows.take(chain_cells(chain, cells, of_transaction[cells[2]]))
     rows.row = before + len(found)
+
+
+def chain_cells(chain: str, cells: Sequence[str], place: int) -> list[str]:
+    """The cells of CHAIN_NEEDED as a ledger has them (NEEDED, then FURTHER). `place`: which transfer of its
+    transaction it is, from 1."""
+    time, _, transaction, source, target, value = cells
+    ref, at = f"{chain}/tx:{transaction}" if transaction else "", _TIME.fullmatch(time)
+    return [
+        f"{at[1]}T{at[2]}Z" if at else time, _account(chain, source), _account(chain, target), value, ASSET,
+        f"{ref}#{place}" if place > 1 else ref, "", "", ref, "",
+    ]  # fmt: skip
+
+
+def check_chain(chain: str) -> None:
+    """Raises Malformed for what is no CAIP-2 name."""
+    if not _CHAIN.fullmatch(chain):
+        raise Malformed(f"which chain are these transfers of? {chain!r} is no CAIP-2 name such as eip155:1")
 
 
 def _account(chain: str, address: str) -> str:
