@@ -4,7 +4,7 @@ A ledger only grows. How many rows were read, and their digest, outlive the proc
 before is gone or reads otherwise, nothing is answered from it any more: a leg that was told cannot be
 taken back, so a correction is a new row with `reverses`.
 
-Everything is kept in memory, about 1 kB a row. What an account had before the first row is given, or
+Everything is kept in memory, about 1.5 kB a row. What an account had before the first row is given, or
 nothing: an opening that later rows imply would number its coins anew.
 """
 
