@@ -80,13 +80,10 @@ def _run(folder: str, words: list[str], streams: list[int]) -> None:
         os.dup2(stream, place)
     os.chdir(folder)
     sys.argv = ["arrp", *words]
-    try:
-        main()
-    except SystemExit as left:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(left.code if isinstance(left.code, int) else 1)
-    os._exit(0)
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1 if code else 0)
 
 
 if __name__ == "__main__":
