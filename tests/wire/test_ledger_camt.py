@@ -49,6 +49,17 @@ def test_a_payment_that_both_accounts_tell_is_one_transfer() -> None:
     assert rows.opening == {(A, "EUR"): 10000, (B, "EUR"): 500}
 
 
+def test_each_side_names_who_the_other_side_left_out() -> None:
+    unnamed, named = entry("CRDT", "40.00", "E1"), entry("DBIT", "40.00", "E1", PT)
+    for files in ((statement(PT, unnamed), statement(ES, named)), (statement(ES, named), statement(PT, unnamed))):
+        assert told(rows_of(*files)) == [(A, B, 4000, "E1")]
+
+
+def test_two_accounts_that_were_both_paid_under_one_reference_are_not_one_transfer() -> None:
+    rows = rows_of(statement(ES, entry("CRDT", "40.00", "E1")), statement(PT, entry("CRDT", "40.00", "E1")))
+    assert "E1" in rows.refused[0].why
+
+
 def test_the_order_is_that_of_every_statement_and_not_of_the_dates() -> None:
     """The second account books the day after: what it paid on from E1 still comes behind it."""
     rows = rows_of(statement(PT, entry("DBIT", "10.00", "E0", day="2026-11-19"),

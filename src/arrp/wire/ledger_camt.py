@@ -40,7 +40,14 @@ class _Entry:
     after: set[int] = field(default_factory=set)
 
     def is_other_side_of(self, other: _Entry) -> bool:
-        return not self.sides & other.sides and (self.amount, self.asset) == (other.amount, other.asset)
+        """Of one payment, whose two ends agree as far as each statement names them."""
+        ends = ((self.source, other.source), (self.target, other.target))
+        same = all(one == another or not one or not another for one, another in ends)
+        return same and not self.sides & other.sides and (self.amount, self.asset) == (other.amount, other.asset)
+
+    def join(self, other: _Entry) -> None:
+        self.source, self.target = self.source or other.source, self.target or other.target
+        self.sides |= other.sides
 
 
 def is_statement(data: bytes) -> bool:
@@ -86,7 +93,7 @@ def _take(statement: etree._Element, rows: Rows, entries: list[_Entry], known: d
                 number = len(entries)
                 entries.append(one)
                 known.setdefault(one.ref, number)
-            entries[number].sides |= one.sides
+            entries[number].join(one)
             if before is not None:
                 entries[number].after.add(before)
             before = number
